@@ -1,0 +1,369 @@
+"""What travels: the rows, and the constraints that hold what must always hold (SECURITY.md 2.2, DESIGN.md).
+
+The code may be wrong; these constraints must not be. `tests/conversations/test_constraints.py` tries to violate each.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from hotlines.models import Account, Hotline
+from hotlines.policy import MAX_REPLY_LIMIT
+from organizations.models import Organization
+from organizations.tenancy import ScopedQuerySet
+from privacy import masking, pseudonyms, vault
+
+from .words import BlockCause, Disposition, ReplyPurpose, ReplyState
+
+Q = models.Q
+
+
+class Conversation(models.Model):
+    """One sender on one hotline: counters, language, opt-out, current episode and block."""
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+", verbose_name=_("organization"))
+    hotline = models.ForeignKey(Hotline, models.PROTECT, related_name="conversations", verbose_name=_("hotline"))
+    #: `privacy.pseudonyms`: who it is, without saying who it is.
+    sender_key = models.BinaryField(max_length=16)
+    key_epoch = models.CharField(max_length=8)
+    #: The canonical sender, sealed; empty once it is erased.
+    sender_sealed = models.BinaryField(null=True)
+    #: The language the sender last wrote in, where a message told.
+    language = models.CharField(_("language"), max_length=12, blank=True)
+    messages_received = models.PositiveIntegerField(_("messages"), default=1)
+    first_message_at = models.DateTimeField(_("first message"))
+    last_message_at = models.DateTimeField(_("last message"))
+    episode = models.PositiveIntegerField(_("episode"), default=1)
+    episode_started_at = models.DateTimeField()
+    slots_used = models.PositiveSmallIntegerField(_("replies in this episode"), default=0)
+    #: When the delayed reply is due that keeps later messages from getting one of their own.
+    reply_due_at = models.DateTimeField(null=True)
+    opted_out_at = models.DateTimeField(_("stopped since"), null=True)
+    blocked_until = models.DateTimeField(_("blocked until"), null=True)
+    block_cause = models.CharField(_("cause"), max_length=8, choices=BlockCause, blank=True)
+
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("conversation")
+        verbose_name_plural = _("conversations")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["hotline", "sender_key"], name="conversation_once_per_sender"),
+            models.CheckConstraint(
+                condition=Q(slots_used__lte=MAX_REPLY_LIMIT) & Q(slots_used__lte=models.F("messages_received")),
+                name="conversation_slots_within_messages",
+            ),
+            models.CheckConstraint(
+                condition=Q(blocked_until__isnull=True, block_cause="")
+                | (Q(blocked_until__isnull=False) & ~Q(block_cause="")),
+                name="conversation_block_has_cause",
+            ),
+            models.CheckConstraint(condition=Q(episode__gte=1), name="conversation_episode_from_one"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "-last_message_at"], name="conversation_latest"),
+            models.Index(fields=["organization", "sender_key"], name="conversation_of_sender"),
+        ]
+
+    def __str__(self) -> str:
+        return self.pseudonym
+
+    @property
+    def pseudonym(self) -> str:
+        return pseudonyms.readable(self.sender_key, self.hotline_id)
+
+    @property
+    def place(self) -> vault.Place:
+        return vault.Place("conversations_conversation", self.uuid, "sender_sealed", self.organization_id)
+
+    @property
+    def sender(self) -> str | None:
+        """The canonical sender, or None once erased. Only sending and masking may ask."""
+        return vault.unseal(self.sender_sealed, self.place) if self.sender_sealed else None
+
+    @property
+    def masked_sender(self) -> str:
+        try:
+            sender = self.sender
+        except vault.Unreadable:
+            sender = None
+        return masking.mask(sender) if sender else str(_("erased"))
+
+
+class Message(models.Model):
+    """One inbound message, once, for ever; without content where its sender was blocked or over the limit."""
+
+    Disposition = Disposition
+
+    #: Dispositions that keep an id and a counter, and no content.
+    WITHOUT_CONTENT: ClassVar = (Disposition.BLOCKED, Disposition.LIMIT, Disposition.STOPPED)
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    hotline = models.ForeignKey(Hotline, models.PROTECT, related_name="messages", verbose_name=_("hotline"))
+    account = models.ForeignKey(Account, models.PROTECT, related_name="+")
+    conversation = models.ForeignKey(
+        Conversation, models.PROTECT, null=True, related_name="messages", verbose_name=_("conversation")
+    )
+    provider_id = models.CharField(max_length=64)
+    nonce_hash = models.BinaryField(max_length=16, null=True)
+    disposition = models.CharField(_("what became of it"), max_length=16, choices=Disposition)
+    #: Why it is unreadable, or why its sender is never answered.
+    reason = models.CharField(_("reason"), max_length=120, blank=True)
+    #: The text; for an unreadable message, the request's body as received.
+    text_sealed = models.BinaryField(null=True)
+    units = models.PositiveSmallIntegerField(_("segments"), default=1)
+    cost = models.DecimalField(_("cost"), max_digits=12, decimal_places=5, null=True)
+    received_at = models.DateTimeField(_("received"))
+
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["hotline", "provider_id"], name="message_once_per_provider_id"),
+            models.UniqueConstraint(fields=["account", "nonce_hash"], name="message_nonce_once"),
+            models.CheckConstraint(
+                condition=~Q(disposition__in=["blocked", "limit", "stopped"]) | Q(text_sealed__isnull=True),
+                name="message_blocked_without_content",
+            ),
+            models.CheckConstraint(
+                condition=Q(disposition="unreadable", conversation__isnull=True)
+                | (~Q(disposition="unreadable") & Q(conversation__isnull=False)),
+                name="message_has_conversation",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    disposition__in=[
+                        "answered",
+                        "waiting",
+                        "stop",
+                        "stopped",
+                        "blocked",
+                        "limit",
+                        "not_answerable",
+                        "not_answering",
+                        "unreadable",
+                    ]
+                ),
+                name="message_disposition_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.uuid)
+
+    @property
+    def place(self) -> vault.Place:
+        return vault.Place("conversations_message", self.uuid, "text_sealed", self.organization_id)
+
+    @property
+    def text(self) -> str | None:
+        """The text, or None where none was kept. Raises `vault.Unreadable` when its key is gone."""
+        return vault.unseal(self.text_sealed, self.place) if self.text_sealed else None
+
+
+class Reply(models.Model):
+    """An outgoing message decided for one inbound message; a row before it is a request."""
+
+    State = ReplyState
+    Purpose = ReplyPurpose
+
+    #: Not yet sent and not yet given up.
+    WAITING: ClassVar = (State.PENDING, State.RELEASED)
+    #: One at most in each conversation, so that a provider's record can be told to belong to it.
+    IN_FLIGHT: ClassVar = (State.CLAIMED, State.UNKNOWN)
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    hotline = models.ForeignKey(Hotline, models.PROTECT, related_name="replies", verbose_name=_("hotline"))
+    conversation = models.ForeignKey(
+        Conversation, models.PROTECT, related_name="replies", verbose_name=_("conversation")
+    )
+    message = models.OneToOneField(Message, models.PROTECT, related_name="reply", verbose_name=_("message"))
+    episode = models.PositiveIntegerField(_("episode"))
+    slot = models.PositiveSmallIntegerField(_("slot"))
+    purpose = models.CharField(_("purpose"), max_length=8, choices=Purpose)
+    #: Whether its safety delay keeps later messages waiting for it.
+    delayed = models.BooleanField(default=False)
+    state = models.CharField(_("state"), max_length=14, choices=State, default=State.PENDING)
+    decided_at = models.DateTimeField(_("decided"))
+    due_at = models.DateTimeField(_("due"))
+    language = models.CharField(_("language"), max_length=12, blank=True)
+    text_sealed = models.BinaryField(null=True)
+    segments = models.PositiveSmallIntegerField(_("segments"), null=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    claimed_at = models.DateTimeField(null=True)
+    #: A random value of the worker that claimed it; the outcome is written only while it still stands.
+    claim_token = models.UUIDField(null=True)
+    #: Given up if it was not sent by then: a late reply is worth nothing.
+    expires_at = models.DateTimeField()
+    sent_at = models.DateTimeField(_("sent"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    provider_id = models.CharField(max_length=128, blank=True)
+    #: A code of the provider or a short word of ours, never a number or a text.
+    detail = models.CharField(_("detail"), max_length=60, blank=True)
+    delivery = models.CharField(_("delivery"), max_length=12, blank=True)
+    delivery_sequence = models.PositiveIntegerField(default=0)
+    error_code = models.CharField(_("error code"), max_length=16, blank=True)
+    cost = models.DecimalField(_("cost"), max_digits=12, decimal_places=5, null=True)
+
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("reply")
+        verbose_name_plural = _("replies")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["conversation", "episode", "slot"], name="reply_slot_once"),
+            models.UniqueConstraint(
+                fields=["conversation"],
+                condition=Q(state__in=["claimed", "unknown"]),
+                name="reply_one_in_flight",
+            ),
+            models.UniqueConstraint(
+                fields=["conversation"],
+                condition=Q(state__in=["pending", "released"], delayed=True),
+                name="reply_one_delayed",
+            ),
+            models.UniqueConstraint(
+                fields=["hotline", "provider_id"], condition=~Q(provider_id=""), name="reply_provider_id_once"
+            ),
+            models.CheckConstraint(condition=Q(slot__gte=1, slot__lte=MAX_REPLY_LIMIT), name="reply_slot_in_range"),
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=[
+                        "pending",
+                        "released",
+                        "claimed",
+                        "sent",
+                        "failed",
+                        "unknown",
+                        "unknown_final",
+                        "expired",
+                        "dropped",
+                    ]
+                ),
+                name="reply_state_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["released", "claimed", "unknown"]) | Q(text_sealed__isnull=False),
+                name="reply_released_has_text",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["claimed", "unknown"]) | Q(claimed_at__isnull=False, claim_token__isnull=False),
+                name="reply_claim_has_owner",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="sent") | (Q(sent_at__isnull=False) & ~Q(provider_id="")),
+                name="reply_sent_has_id",
+            ),
+            models.CheckConstraint(
+                condition=Q(delivery__in=["", "queued", "sent", "delivered", "undelivered", "failed"]),
+                name="reply_delivery_known",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], condition=Q(state__in=["pending", "released"]), name="reply_work_list"),
+            models.Index(fields=["claimed_at"], condition=Q(state__in=["claimed", "unknown"]), name="reply_in_flight"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_state_display()} {self.slot}"
+
+    @property
+    def place(self) -> vault.Place:
+        return vault.Place("conversations_reply", self.uuid, "text_sealed", self.organization_id)
+
+    @property
+    def text(self) -> str | None:
+        return vault.unseal(self.text_sealed, self.place) if self.text_sealed else None
+
+
+class DeliveryReport(models.Model):
+    """One report of a provider on a reply, kept so that its nonce works once and the path of a reply can be told."""
+
+    reply = models.ForeignKey(Reply, models.CASCADE, related_name="reports")
+    account = models.ForeignKey(Account, models.PROTECT, related_name="+")
+    nonce_hash = models.BinaryField(max_length=16, null=True)
+    body_fingerprint = models.BinaryField(max_length=16)
+    status = models.CharField(max_length=12, blank=True)
+    sequence = models.PositiveIntegerField(default=0)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("delivery report")
+        verbose_name_plural = _("delivery reports")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "nonce_hash"], name="report_nonce_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sequence} {self.status}"
+
+
+class Block(models.Model):
+    """A conversation, or a sender in the whole organization, that is no longer answered. What is past stays as record."""
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(
+        Organization, models.PROTECT, related_name="blocks", verbose_name=_("organization")
+    )
+    #: Null for a block of the sender on every hotline of the organization.
+    conversation = models.ForeignKey(
+        Conversation, models.PROTECT, null=True, blank=True, related_name="blocks", verbose_name=_("conversation")
+    )
+    #: Only for an organization-wide block: whom it concerns.
+    sender_key = models.BinaryField(max_length=16, null=True)
+    #: The episode whose limit was reached; only for that cause.
+    episode = models.PositiveIntegerField(null=True, editable=False)
+    cause = models.CharField(_("cause"), max_length=8, choices=BlockCause)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("author")
+    )
+    since = models.DateTimeField(_("since"))
+    #: Null means until a person lifts it.
+    until = models.DateTimeField(_("until"), null=True, blank=True)
+    lifted_at = models.DateTimeField(_("lifted"), null=True, editable=False)
+    lifted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("lifted by")
+    )
+    lifted_reason = models.CharField(_("reason of lifting"), max_length=200, blank=True, editable=False)
+
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("block")
+        verbose_name_plural = _("blocks")
+        ordering: ClassVar = ["-since"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(conversation__isnull=False, sender_key__isnull=True)
+                | Q(conversation__isnull=True, sender_key__isnull=False),
+                name="block_of_conversation_or_sender",
+            ),
+            models.CheckConstraint(
+                condition=Q(until__isnull=True) | Q(until__gt=models.F("since")), name="block_ends_after_start"
+            ),
+            models.CheckConstraint(condition=Q(cause__in=["limit", "stop", "person"]), name="block_cause_known"),
+            models.CheckConstraint(condition=~Q(cause="person") | ~Q(reason=""), name="block_by_person_has_reason"),
+            models.UniqueConstraint(
+                fields=["conversation", "episode"], condition=Q(cause="limit"), name="block_limit_once_per_episode"
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "sender_key"],
+                condition=Q(conversation__isnull=True, lifted_at__isnull=True),
+                name="block_one_standing_per_sender",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["organization", "-since"], name="block_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.get_cause_display()}"

@@ -1,0 +1,119 @@
+"""From a webhook's token to everything a request needs, remembered for a few seconds.
+
+In a raid this look-up would be most of the database's work. A save forgets it in this process at once; another process
+follows within `HOOK_CACHE_SECONDS`. No shared cache stands in the path, so that a dead one changes nothing here.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.signals import post_delete, post_save
+
+from hotlines.models import TOKEN_PATTERN, Account, EndpointPin, Hotline
+from hotlines.policy import Policy
+from organizations.models import Organization
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A hotline as its webhook sees it."""
+
+    hotline_id: int
+    organization_id: int
+    account_id: int
+    provider: str
+    credentials: Mapping[str, str]
+    number: str
+    policy: Policy
+    pins: Mapping[str, str]
+
+
+_lock = threading.Lock()
+_hooks: dict[str, tuple[float, Hook | None]] = {}
+_numbers: tuple[float, frozenset[str]] | None = None
+_CACHE_LIMIT = 4096
+
+
+def find(token: str) -> Hook | None:
+    """The hook of `token`, or None. Absence is remembered too, so that guessing costs no query each."""
+    if not TOKEN_PATTERN.fullmatch(token):
+        return None
+    now = time.monotonic()
+    known = _hooks.get(token)
+    if known is not None and known[0] > now:
+        return known[1]
+    hook = _load(token)
+    with _lock:
+        if len(_hooks) >= _CACHE_LIMIT:
+            _hooks.clear()
+        _hooks[token] = (now + settings.HOOK_CACHE_SECONDS, hook)
+    return hook
+
+
+def _load(token: str) -> Hook | None:
+    hotline = (
+        Hotline.objects.select_related("account", "organization")
+        .prefetch_related("pins")
+        .filter(hook_token=token)
+        .first()
+    )
+    if hotline is None:
+        return None
+    return Hook(
+        hotline_id=hotline.pk,
+        organization_id=hotline.organization_id,
+        account_id=hotline.account_id,
+        provider=hotline.account.provider,
+        credentials=hotline.account.credentials,
+        number=hotline.number,
+        policy=hotline.policy,
+        pins={pin.endpoint: pin.scheme for pin in hotline.pins.all()},
+    )
+
+
+def own_numbers() -> frozenset[str]:
+    """Every hotline's number on this platform: two of ours must never answer each other."""
+    global _numbers
+    now = time.monotonic()
+    if _numbers is None or _numbers[0] <= now:
+        _numbers = (
+            now + settings.HOOK_CACHE_SECONDS,
+            frozenset(Hotline.objects.values_list("number", flat=True)),
+        )
+    return _numbers[1]
+
+
+def pinned_scheme(hotline_id: int, endpoint: str) -> str | None:
+    """The pin as the database has it now, for the rare request whose weaker scheme must not profit from a cache."""
+    return EndpointPin.objects.filter(hotline_id=hotline_id, endpoint=endpoint).values_list("scheme", flat=True).first()
+
+
+def pin(hotline_id: int, endpoint: str, scheme: str) -> None:
+    """From now on `endpoint` refuses schemes weaker than `scheme` (SECURITY.md W5)."""
+    EndpointPin.objects.update_or_create(hotline_id=hotline_id, endpoint=endpoint, defaults={"scheme": scheme})
+
+
+def forget(**_signal: Any) -> None:
+    """Drop what this process remembers, now and again when the surrounding transaction has committed."""
+    _clear()
+    transaction.on_commit(_clear)
+
+
+def _clear() -> None:
+    global _numbers
+    with _lock:
+        _hooks.clear()
+        _numbers = None
+
+
+def connect() -> None:
+    for model in (Hotline, Account, EndpointPin, Organization):
+        post_save.connect(forget, sender=model, dispatch_uid=f"inbox.hooks.save.{model.__name__}")
+        post_delete.connect(forget, sender=model, dispatch_uid=f"inbox.hooks.delete.{model.__name__}")

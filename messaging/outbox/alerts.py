@@ -1,0 +1,44 @@
+"""Mails to an organization's people. They hold no number, no text and no pseudonym: a mailbox is not ours to protect."""
+
+from __future__ import annotations
+
+import logging
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from hotlines.models import Account
+from organizations.models import Organization
+
+log = logging.getLogger("paravent.alerts")
+
+
+def mail(organization: Organization, subject: str, body: str) -> bool:
+    """Send to the organization's address for alerts. False, and a line in the log, where that is not possible."""
+    recipients = organization.alert_addresses
+    if not recipients:
+        log.warning("organization %s has no address for alerts", organization.pk)
+        return False
+    try:
+        EmailMessage(subject, body, settings.DEFAULT_FROM_EMAIL, recipients).send()
+    except OSError as error:  # smtplib's errors are OSErrors
+        log.error("mail to organization %s failed: %s", organization.pk, type(error).__name__)
+        return False
+    return True
+
+
+def account_paused(account: Account, reason: str) -> None:
+    """Once per pause: the provider refuses the account, so nothing is sent until a person acts."""
+    with translation.override(settings.LANGUAGE_CODE):
+        mail(
+            account.organization,
+            _("Paravent: sending is paused on %(account)s") % {"account": account.label},
+            _(
+                "The provider refuses the account “%(account)s” (%(reason)s). Its numbers still receive, and replies are "
+                "kept for a day, but nothing is sent.\n\nCheck the credit and the credentials with the provider, then "
+                "choose “Resume sending” on the account's page."
+            )
+            % {"account": account.label, "reason": reason},
+        )

@@ -1,0 +1,58 @@
+"""The work that time brings, as functions that any engine may call, as often and as many at once as it likes.
+
+The rows are the work list. A sweep that nobody calls loses nothing; the next one finds the same rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from . import release, send, summary
+
+
+def release_replies() -> int:
+    """Give what is due its language and text."""
+    return release.release_due(timezone.now())
+
+
+def send_replies(seconds: float = 20.0) -> int:
+    """Send released replies one after the other until there is none, or `seconds` are over."""
+    sent, until = 0, time.monotonic() + seconds
+    while time.monotonic() < until and send.send_one(timezone.now()):
+        sent += 1
+    return sent
+
+
+def keep_promises() -> int:
+    """Expired leases, replies that are too late, outcomes that will never be known."""
+    now = timezone.now()
+    return send.expire_leases(now) + release.expire(now) + send.finish_unknown(now)
+
+
+def daily_summary() -> int:
+    return summary.send_due(timezone.now())
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep, the seconds between its runs, and how many of it may well run side by side."""
+
+    run: Callable[[], int]
+    every: float
+    parallel: int = 1
+
+    @property
+    def name(self) -> str:
+        return self.run.__name__
+
+
+SCHEDULE = (
+    Sweep(release_replies, every=1.0),
+    Sweep(send_replies, every=1.0, parallel=4),
+    Sweep(keep_promises, every=30.0),
+    Sweep(daily_summary, every=300.0),
+)

@@ -1,0 +1,193 @@
+"""The one vocabulary in which every provider speaks to the rest of Paravent.
+
+`inbox`, `shield` and `outbox` know this module and never a provider's file.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+Credentials = Mapping[str, str]
+
+
+# --- what arrives ---------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class SignedRequest:
+    """A webhook request as its signature sees it.
+
+    `url` is built from the configured public URL and the path; `headers` has lower-case names; `body` is as received.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class NotVerified(Exception):
+    """The request is not proven to come from the account. The text is for our log, never for the caller."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """`scheme` names the signature that matched; `nonce` is what must not be seen twice, where the provider has one."""
+
+    scheme: str
+    nonce: str | None = None
+
+
+class Unusable(Exception):
+    """A signed request that we cannot act upon: it is kept as unreadable, and nothing is answered to its sender."""
+
+    def __init__(self, reason: str, id: str = "") -> None:
+        super().__init__(reason)
+        self.id = id
+
+
+@dataclass(frozen=True)
+class InboundMessage:
+    """One message as a provider delivered it. `sender` and `recipient` are as written there, `text` is clean Unicode."""
+
+    id: str
+    sender: str
+    recipient: str
+    text: str
+    received_at: datetime.datetime
+    media: tuple[str, ...] = ()
+    units: int = 1
+    cost: decimal.Decimal | None = None
+    raw: Mapping[str, str] = field(default_factory=dict)
+
+
+class Delivery(enum.StrEnum):
+    """How far the network brought a reply; later members outrank earlier ones, the last three end it."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+
+    @property
+    def rank(self) -> int:
+        return {"queued": 1, "sent": 2}.get(self.value, 3)
+
+
+@dataclass(frozen=True)
+class DeliveryReport:
+    """A provider's word on a reply. `status` is None where we do not know the word; `sequence` orders reports."""
+
+    id: str
+    status: Delivery | None
+    sequence: int
+    error_code: str = ""
+    units: int | None = None
+    cost: decimal.Decimal | None = None
+
+
+# --- what leaves ----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class OutgoingReply:
+    """A reply to send. `recipient` is digits only, proven by `outbox`; `report_url` names the reply's row."""
+
+    uuid: uuid.UUID
+    source: str
+    recipient: str
+    text: str
+    report_url: str
+
+
+class Knowledge(enum.StrEnum):
+    """What a call to a provider taught us (SECURITY.md 2.5)."""
+
+    ACCEPTED = "accepted"
+    #: Provably not accepted, and the same call may succeed later.
+    REFUSED_FOR_NOW = "refused_for_now"
+    #: Provably not accepted, and never will be.
+    REFUSED = "refused"
+    #: Provably not accepted, and nothing of this account will be until a person acts.
+    ACCOUNT_REFUSED = "account_refused"
+    #: It may have been accepted. Never repeated blindly.
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`retry_after` in seconds where the provider named it; `detail` holds a code or class name, never a number or text."""
+
+    knowledge: Knowledge
+    provider_id: str = ""
+    detail: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """What the provider wants to read back: it never holds a reply (SECURITY.md 2.4)."""
+
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class CredentialField:
+    """One secret an NGO enters for an account. `label` is translatable; `secret` fields are never shown again."""
+
+    name: str
+    label: Any
+    secret: bool = True
+    required: bool = True
+    pattern: str = ""
+    help_text: Any = ""
+
+
+class Provider(Protocol):
+    """A provider's file holds one class of this shape, and one line of `registry.py` names it."""
+
+    name: ClassVar[str]
+    label: ClassVar[Any]
+    content_type: ClassVar[str]
+    credential_fields: ClassVar[tuple[CredentialField, ...]]
+    acknowledgement: ClassVar[Acknowledgement]
+    #: Signature schemes from weakest to strongest; a pinned endpoint refuses those before its pin.
+    schemes: ClassVar[tuple[str, ...]]
+
+    def verify(self, request: SignedRequest, credentials: Credentials) -> Verification:
+        """Prove the request, in constant time, against every configured secret. Raises `NotVerified`."""
+
+    def parse_message(self, request: SignedRequest) -> InboundMessage:
+        """Raises `Unusable` for a signed request that is no message we can answer."""
+
+    def parse_report(self, request: SignedRequest) -> DeliveryReport:
+        """Raises `Unusable`."""
+
+    def send(self, reply: OutgoingReply, credentials: Credentials) -> Outcome:
+        """One attempt, no retry inside, no exception for anything a network or provider can do."""
+
+
+def clean_text(raw: bytes) -> str:
+    """UTF-8 to Unicode that every database takes: broken bytes become U+FFFD, NUL is removed."""
+    return raw.decode("utf-8", "replace").replace("\x00", "")
+
+
+def bounded_decimal(value: str, *, most: str = "1000") -> decimal.Decimal | None:
+    """A provider's price, or None for anything but a plain amount from 0 to `most`."""
+    try:
+        amount = decimal.Decimal(value.strip())
+    except decimal.InvalidOperation:
+        return None
+    if not amount.is_finite() or not 0 <= amount <= decimal.Decimal(most):
+        return None
+    return amount.quantize(decimal.Decimal("0.00001"))
+
+
+def bounded_int(value: str, default: int, *, most: int = 1000) -> int:
+    """A provider's count, or `default` for anything but ASCII digits from 0 to `most`."""
+    text = value.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most else default

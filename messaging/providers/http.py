@@ -1,0 +1,79 @@
+"""One outgoing call, and what it teaches: the outcome table of SECURITY.md 2.5, once for every HTTP provider."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+from django.conf import settings
+
+from .base import Knowledge, Outcome
+
+#: Raised before a byte of the request was written: the provider cannot have accepted anything.
+_NOT_WRITTEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_ACCOUNT_REFUSED = frozenset({401, 402})
+_LONGEST_RETRY_AFTER = 3600.0
+
+
+@functools.cache
+def client() -> httpx.Client:
+    """One pool per process. It follows no redirect: a redirected POST would be sent twice."""
+    return httpx.Client(
+        timeout=settings.PROVIDER_TIMEOUT,
+        follow_redirects=False,
+        limits=httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=20),
+    )
+
+
+def post_json(
+    url: str,
+    payload: Mapping[str, Any],
+    *,
+    auth: tuple[str, str],
+    accepted_id: Callable[[object], str | None],
+) -> Outcome:
+    """POST `payload` once. `accepted_id` reads the provider's id from a 2xx answer (see `Plivo._accepted_id`)."""
+    try:
+        response = client().post(url, json=payload, auth=auth, headers={"Accept": "application/json"})
+    except _NOT_WRITTEN as error:
+        return Outcome(Knowledge.REFUSED_FOR_NOW, detail=type(error).__name__)
+    except httpx.InvalidURL as error:
+        return Outcome(Knowledge.REFUSED, detail=type(error).__name__)
+    except httpx.HTTPError as error:
+        return Outcome(Knowledge.UNKNOWN, detail=type(error).__name__)
+    return classify(response.status_code, response.headers, response.content, accepted_id)
+
+
+def classify(
+    status: int, headers: Mapping[str, str], body: bytes, accepted_id: Callable[[object], str | None]
+) -> Outcome:
+    """What an answer with `status` teaches. Pure."""
+    detail = str(status)
+    if 200 <= status < 300:
+        try:
+            provider_id = accepted_id(json.loads(body))
+        except ValueError:
+            provider_id = None
+        if provider_id is None or len(provider_id) > 128:
+            return Outcome(Knowledge.UNKNOWN, detail=f"{status} unreadable")
+        if not provider_id:
+            return Outcome(Knowledge.REFUSED, detail=f"{status} destination refused")
+        return Outcome(Knowledge.ACCEPTED, provider_id=provider_id, detail=detail)
+    if status in _ACCOUNT_REFUSED:
+        return Outcome(Knowledge.ACCOUNT_REFUSED, detail=detail)
+    if status == 429:
+        return Outcome(Knowledge.REFUSED_FOR_NOW, detail=detail, retry_after=_retry_after(headers))
+    if status == 408:
+        return Outcome(Knowledge.UNKNOWN, detail=detail)
+    if 300 <= status < 500:
+        return Outcome(Knowledge.REFUSED, detail=detail)
+    return Outcome(Knowledge.UNKNOWN, detail=detail)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds to wait. RFC 9110 10.2.3 also allows a date; no SMS provider was seen to send one."""
+    value = headers.get("retry-after", "").strip()
+    return min(float(value), _LONGEST_RETRY_AFTER) if value.isascii() and value.isdigit() else 30.0

@@ -1,0 +1,243 @@
+"""Plivo: form-encoded webhooks signed by the V3 or V2 family, replies by `POST /v1/Account/{auth_id}/Message/`.
+
+Sources: docs.plivo.com (messaging: signature validation, handling incoming messages, message status callbacks, send a
+message) and the signature modules of the `plivo` SDK 4.63, which the tests use as oracle. Our own verifier exists
+because the SDK compares in variable time, rejects `a, b` in a header, and raises on non-ASCII queries.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+from urllib.parse import parse_qsl, urlsplit
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from . import http
+from .base import (
+    Acknowledgement,
+    CredentialField,
+    Credentials,
+    Delivery,
+    DeliveryReport,
+    InboundMessage,
+    NotVerified,
+    Outcome,
+    OutgoingReply,
+    SignedRequest,
+    Unusable,
+    Verification,
+    bounded_decimal,
+    bounded_int,
+    clean_text,
+)
+
+Pairs = Sequence[tuple[bytes, bytes]]
+
+_MAX_FIELDS = 100
+#: V2 joins path and nonce without a separator, so only a nonce of digits keeps the path's end where it is (W3).
+_V2_NONCE = re.compile(r"[0-9]{10,32}", re.ASCII)
+#: V3 ends in `.nonce`, so a nonce without a dot keeps the parameters' end where it is.
+_V3_NONCE = re.compile(r"[0-9A-Za-z_-]{8,64}", re.ASCII)
+
+STATUSES = {
+    "queued": Delivery.QUEUED,
+    "sent": Delivery.SENT,
+    "delivered": Delivery.DELIVERED,
+    "undelivered": Delivery.UNDELIVERED,
+    "rejected": Delivery.UNDELIVERED,
+    "failed": Delivery.FAILED,
+}
+
+
+def parse_form(body: bytes) -> Pairs:
+    """The pairs of a form body, as bytes, in order, blank values kept. Raises `Unusable` beyond 100 fields.
+
+    Latin-1 maps every byte to one character and back, so nothing is decoded that the signature covers.
+    """
+    try:
+        pairs = parse_qsl(
+            body.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS, encoding="latin-1"
+        )
+    except ValueError as error:
+        raise Unusable("too many fields") from error
+    return [(key.encode("latin-1"), value.encode("latin-1")) for key, value in pairs]
+
+
+def canonical_v3(method: str, url: str, pairs: Pairs) -> bytes:
+    """What V3 signs, less the nonce. Bytes sort as code points do, so this equals the SDK on valid UTF-8."""
+    parts = urlsplit(url)
+    base = f"{parts.scheme}://{parts.netloc}{parts.path}".encode()
+    query = list(parse_form(parts.query.encode()))
+    if method == "GET":
+        query, pairs = [*query, *pairs], ()
+    joined = b"&".join(b"=".join(pair) for pair in sorted(query))
+    if not pairs:
+        return base + (b"?" + joined if joined else b"")
+    return base + b"?" + joined + (b"." if joined else b"") + b"".join(b"".join(pair) for pair in sorted(pairs))
+
+
+def _mac(token: str, message: bytes) -> bytes:
+    return base64.b64encode(hmac.digest(token.encode(), message, "sha256"))
+
+
+def sign_v3(method: str, url: str, pairs: Pairs, nonce: str, token: str) -> str:
+    """The V3 signature, as the simulator and the tests need it."""
+    return _mac(token, canonical_v3(method, url, pairs) + b"." + nonce.encode()).decode()
+
+
+def sign_v2(url: str, nonce: str, token: str) -> str:
+    """The V2 signature: it covers neither query nor body."""
+    parts = urlsplit(url)
+    return _mac(token, f"{parts.scheme}://{parts.netloc}{parts.path}{nonce}".encode()).decode()
+
+
+def _matches(expected: Iterable[bytes], offered: Iterable[str]) -> bool:
+    """Compare every pair, and stop at none, so that time tells nothing about which token came close."""
+    found = False
+    candidates = [part.strip().encode("utf-8", "replace") for header in offered for part in header.split(",")]
+    for signature in expected:
+        for candidate in candidates[:8]:
+            found |= hmac.compare_digest(signature, candidate)
+    return found
+
+
+class Plivo:
+    """One application at Plivo, whose message URL is the hotline's webhook address."""
+
+    name: ClassVar = "plivo"
+    label: ClassVar = "Plivo"
+    content_type: ClassVar = "application/x-www-form-urlencoded"
+    schemes: ClassVar = ("v2", "v3")
+    acknowledgement: ClassVar = Acknowledgement("application/xml", b"<Response/>")
+    credential_fields: ClassVar = (
+        CredentialField(
+            "auth_id",
+            _("Auth ID"),
+            secret=False,
+            pattern=r"[MS]A[A-Z0-9]{18}",
+            help_text=_("20 characters that begin with MA or, for a subaccount, SA."),
+        ),
+        CredentialField("auth_token", _("Auth Token")),
+        CredentialField(
+            "previous_auth_token",
+            _("previous Auth Token"),
+            required=False,
+            help_text=_("Accepted as well while you change the token; empty it afterwards."),
+        ),
+        CredentialField(
+            "main_auth_token",
+            _("Auth Token of the main account"),
+            required=False,
+            help_text=_("Only for a subaccount: Plivo signs some requests with the main account's token."),
+        ),
+    )
+
+    def verify(self, request: SignedRequest, credentials: Credentials) -> Verification:
+        """V3 where any V3 header is present, and then V3 alone; V2 only where none is (PROVIDERS.md 1.1)."""
+        tokens = [
+            token
+            for key in ("auth_token", "previous_auth_token", "main_auth_token")
+            if (token := credentials.get(key, ""))
+        ]
+        if not tokens:
+            raise NotVerified("the account has no token")
+        headers = request.headers
+        v3 = [headers[name] for name in ("x-plivo-signature-v3", "x-plivo-signature-ma-v3") if name in headers]
+        if v3 or "x-plivo-signature-v3-nonce" in headers:
+            nonce = headers.get("x-plivo-signature-v3-nonce", "")
+            if not _V3_NONCE.fullmatch(nonce):
+                raise NotVerified("V3 nonce malformed")
+            try:
+                pairs = parse_form(request.body)
+            except Unusable as error:
+                raise NotVerified(str(error)) from error
+            message = canonical_v3(request.method, request.url, pairs) + b"." + nonce.encode()
+            if not _matches([_mac(token, message) for token in tokens], v3):
+                raise NotVerified("V3 signature does not match")
+            return Verification("v3", nonce)
+        v2 = [headers[name] for name in ("x-plivo-signature-v2", "x-plivo-signature-ma-v2") if name in headers]
+        nonce = headers.get("x-plivo-signature-v2-nonce", "")
+        if not v2 or not _V2_NONCE.fullmatch(nonce):
+            raise NotVerified("no signature" if not v2 else "V2 nonce malformed")
+        if not _matches([sign_v2(request.url, nonce, token).encode() for token in tokens], v2):
+            raise NotVerified("V2 signature does not match")
+        return Verification("v2", nonce)
+
+    def parse_message(self, request: SignedRequest) -> InboundMessage:
+        """`From`, `To`, `MessageUUID` once each, `Text` once for an SMS, no key repeated (DESIGN.md, last table)."""
+        fields = self._fields(request)
+        uuid = fields.get("MessageUUID", "")
+        kind = fields.get("Type") or "sms"
+        required = ["From", "To", "MessageUUID", *(["Text"] if kind == "sms" else [])]
+        missing = [name for name in required if name not in fields]
+        if missing or not uuid:
+            raise Unusable(f"without {', '.join(missing) or 'MessageUUID'}", uuid)
+        return InboundMessage(
+            id=uuid,
+            sender=fields["From"],
+            recipient=fields["To"],
+            text=fields["Text"] if kind == "sms" else fields.get("Body", fields.get("Text", "")),
+            received_at=timezone.now(),
+            media=tuple(value for key, value in fields.items() if re.fullmatch(r"Media\d+", key)),
+            units=bounded_int(fields.get("Units", ""), 1),
+            cost=bounded_decimal(fields.get("TotalAmount", "")),
+            raw=fields,
+        )
+
+    def parse_report(self, request: SignedRequest) -> DeliveryReport:
+        fields = self._fields(request)
+        if not fields.get("MessageUUID"):
+            raise Unusable("without MessageUUID")
+        return DeliveryReport(
+            id=fields["MessageUUID"],
+            status=STATUSES.get(fields.get("Status", "").casefold()),
+            sequence=bounded_int(fields.get("Sequence", ""), 0, most=1_000_000),
+            error_code=fields.get("ErrorCode", "")[:16],
+            units=bounded_int(fields.get("Units", ""), 0) or None,
+            cost=bounded_decimal(fields.get("TotalAmount", "")),
+        )
+
+    def send(self, reply: OutgoingReply, credentials: Credentials) -> Outcome:
+        """One POST. 202 with a `message_uuid` is acceptance; the list may be empty for a refused destination."""
+        auth_id = credentials.get("auth_id", "")
+        return http.post_json(
+            f"{self.api_url()}/v1/Account/{auth_id}/Message/",
+            {
+                "src": reply.source,
+                "dst": reply.recipient,
+                "text": reply.text,
+                "type": "sms",
+                "url": reply.report_url,
+                "method": "POST",
+                # Plivo then keeps neither text nor the number's end in its logs (concepts/sms-data-redaction).
+                "log": "false",
+                "trackable": False,
+            },
+            auth=(auth_id, credentials.get("auth_token", "")),
+            accepted_id=self._accepted_id,
+        )
+
+    def api_url(self) -> str:
+        return str(settings.PLIVO_API_URL)
+
+    @staticmethod
+    def _accepted_id(answer: object) -> str | None:
+        """The id, "" where Plivo accepted the call and refused the destination, None where it cannot be read."""
+        ids = answer.get("message_uuid") if isinstance(answer, dict) else None
+        if isinstance(ids, list) and all(isinstance(item, str) for item in ids):
+            return ids[0] if ids else ""
+        return None
+
+    @staticmethod
+    def _fields(request: SignedRequest) -> dict[str, str]:
+        pairs = parse_form(request.body)
+        fields = {clean_text(key): clean_text(value) for key, value in pairs}
+        if len(fields) != len(pairs):
+            raise Unusable("a parameter is repeated", fields.get("MessageUUID", ""))
+        return fields

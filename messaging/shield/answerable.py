@@ -1,0 +1,51 @@
+"""Which senders get no automatic reply, whoever they are and whatever they write (DESIGN.md, invariant 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import phonenumbers
+from phonenumbers import PhoneNumberType
+
+from conversations.senders import number_of
+
+#: Dear to call, shared by many, or no person's: https://www.itu.int/rec/T-REC-E.164 leaves them to each country.
+_REFUSED_TYPES = {
+    PhoneNumberType.PREMIUM_RATE: "premium rate",
+    PhoneNumberType.SHARED_COST: "shared cost",
+    PhoneNumberType.TOLL_FREE: "toll free",
+    PhoneNumberType.PERSONAL_NUMBER: "personal number",
+    PhoneNumberType.PAGER: "pager",
+    PhoneNumberType.UAN: "company number",
+    PhoneNumberType.VOICEMAIL: "voicemail",
+    PhoneNumberType.FIXED_LINE: "fixed line",
+}
+#: Satellite and other networks without a country.
+_GLOBAL = "001"
+
+
+def refusal(sender: str, countries: Collection[str], own_numbers: Collection[str]) -> str:
+    """Why `sender` (canonical) is never answered, or "" where he may be.
+
+    A number that the metadata calls possible but not valid is of unknown type: metadata lags the numbering plan.
+    """
+    number = number_of(sender)
+    if number is None:
+        return {"short": "short code", "name": "alphanumeric"}.get(sender.partition(":")[0], "withheld")
+    if number in own_numbers:
+        return "own number"
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return "not a number"
+    if not phonenumbers.is_possible_number(parsed):
+        return "not a possible number"
+    regions = phonenumbers.region_codes_for_country_code(parsed.country_code)
+    if _GLOBAL in regions:
+        return "satellite or global network"
+    region = phonenumbers.region_code_for_number(parsed)
+    # Unallotted ranges have no region; then the country code's main one, or any it is shared by, must be allowed.
+    candidates = (region,) if region else regions
+    if not any(candidate in countries for candidate in candidates):
+        return "country not allowed"
+    return _REFUSED_TYPES.get(phonenumbers.number_type(parsed), "")

@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import secrets
+import uuid
+import zoneinfo
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from organizations.models import Organization
+from organizations.tenancy import ScopedQuerySet
+from privacy import vault
+from privacy.datakeys import FOREVER, Purpose
+
+from . import kinds
+from .policy import MAX_REPLY_LIMIT, Policy
+
+TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
+
+
+def new_hook_token() -> str:
+    """128 random bits for the URL that a provider calls; they stand nowhere else (SECURITY.md W3)."""
+    return secrets.token_urlsafe(16)
+
+
+def default_languages() -> list[str]:
+    return ["fr", "en"]
+
+
+def default_countries() -> list[str]:
+    """France and her overseas departments, whose mobiles share the numbering of +33 and its neighbours."""
+    return ["FR", "GP", "GF", "MQ", "RE", "YT", "PM", "BL", "MF"]
+
+
+class Account(models.Model):
+    """An organization's credentials with one provider."""
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(
+        Organization, models.PROTECT, related_name="accounts", verbose_name=_("organization")
+    )
+    #: A name from `providers.registry`; that app is above this one, so its form and its check know the choices.
+    provider = models.CharField(_("provider"), max_length=20)
+    label = models.CharField(_("label"), max_length=120)
+    credentials_sealed = models.BinaryField(editable=False, default=b"")
+    sending_paused_at = models.DateTimeField(_("sending paused since"), null=True, blank=True, editable=False)
+    sending_paused_reason = models.CharField(_("reason"), max_length=200, blank=True, editable=False)
+    #: The provider asked us to slow down until then (429).
+    resume_sending_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
+        ordering: ClassVar = ["organization", "label"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "label"], name="account_label_once"),
+            models.CheckConstraint(
+                condition=models.Q(sending_paused_at__isnull=True, sending_paused_reason="")
+                | (models.Q(sending_paused_at__isnull=False) & ~models.Q(sending_paused_reason="")),
+                name="account_pause_has_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def _place(self) -> vault.Place:
+        return vault.Place("hotlines_account", self.uuid, "credentials_sealed", self.organization_id)
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """What the provider's file needs to verify and send. Raises `vault.Unreadable` when the key is gone."""
+        if not self.credentials_sealed:
+            return {}
+        return dict(json.loads(vault.unseal(self.credentials_sealed, self._place)))
+
+    @credentials.setter
+    def credentials(self, values: dict[str, str]) -> None:
+        self.credentials_sealed = vault.seal(json.dumps(values), self._place, Purpose.CREDENTIALS, FOREVER)
+
+
+class Hotline(models.Model):
+    """One phone number to give away, with its kind, account, policy, languages and life cycle."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("draft")
+        ACTIVE = "active", _("active")
+        SILENT = "silent", _("silent")
+        SUSPENDED = "suspended", _("suspended")
+        RETIRED = "retired", _("retired")
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(
+        Organization, models.PROTECT, related_name="hotlines", verbose_name=_("organization")
+    )
+    account = models.ForeignKey(Account, models.PROTECT, related_name="hotlines", verbose_name=_("account"))
+    name = models.CharField(_("name"), max_length=120)
+    number = models.CharField(
+        _("number"),
+        max_length=16,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"^(\+[1-9][0-9]{6,14}|[0-9]{3,6})$",
+                _("Write the number with + and its country code, without spaces: +33937123456. Short codes: digits."),
+            )
+        ],
+        help_text=_("With + and country code, without spaces."),
+    )
+    kind = models.CharField(_("kind"), max_length=40, choices=list(kinds.LABELS.items()))
+    state = models.CharField(
+        _("state"),
+        max_length=10,
+        choices=State,
+        default=State.DRAFT,
+        help_text=_("Silent: receives and never answers. Only a person changes this."),
+    )
+    state_reason = models.CharField(_("reason of the suspension"), max_length=200, blank=True)
+    successor = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="predecessors", verbose_name=_("successor")
+    )
+    languages = models.JSONField(
+        _("languages"), default=default_languages, help_text=_("Codes of the languages in which it answers.")
+    )
+    default_language = models.CharField(_("default language"), max_length=12, default="fr")
+    countries = models.JSONField(
+        _("countries answered"),
+        default=default_countries,
+        help_text=_("Two-letter codes. A sender from elsewhere is stored and never answered."),
+    )
+    reply_limit = models.PositiveSmallIntegerField(
+        _("reply limit"),
+        default=5,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_REPLY_LIMIT)],
+        help_text=_("Replies one sender gets in an episode, over SMS and calls together."),
+    )
+    window_hours = models.PositiveIntegerField(
+        _("window, in hours"), default=720, validators=[MinValueValidator(1), MaxValueValidator(8760)]
+    )
+    block_hours = models.PositiveIntegerField(
+        _("block time, in hours"), default=2160, validators=[MinValueValidator(1), MaxValueValidator(8760)]
+    )
+    delay_seconds = models.PositiveIntegerField(
+        _("safety delay, in seconds"),
+        default=3600,
+        validators=[MaxValueValidator(6 * 3600)],
+        help_text=_("Time for the person who gave the number to leave, before the reply arrives."),
+    )
+    jitter_seconds = models.PositiveIntegerField(
+        _("random part of the delay, in seconds"), default=900, validators=[MaxValueValidator(2 * 3600)]
+    )
+    quiet_from = models.TimeField(_("quiet from"), null=True, blank=True)
+    quiet_until = models.TimeField(_("quiet until"), null=True, blank=True)
+    hook_token = models.CharField(max_length=22, unique=True, default=new_hook_token, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("hotline")
+        verbose_name_plural = _("hotlines")
+        ordering: ClassVar = ["organization", "name"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(reply_limit__gte=1, reply_limit__lte=MAX_REPLY_LIMIT), name="hotline_reply_limit"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["draft", "active", "silent", "suspended", "retired"]),
+                name="hotline_state_known",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="suspended") | ~models.Q(state_reason=""),
+                name="hotline_suspension_has_reason",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(quiet_from__isnull=True, quiet_until__isnull=True)
+                | models.Q(quiet_from__isnull=False, quiet_until__isnull=False),
+                name="hotline_quiet_hours_whole",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(window_hours__gte=1, block_hours__gte=1), name="hotline_window_positive"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(successor__isnull=True) | ~models.Q(successor=models.F("pk")),
+                name="hotline_not_own_successor",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(
+            reply_limit=self.reply_limit,
+            window=datetime.timedelta(hours=self.window_hours),
+            block_time=datetime.timedelta(hours=self.block_hours),
+            safety_delay=datetime.timedelta(seconds=self.delay_seconds),
+            jitter=datetime.timedelta(seconds=self.jitter_seconds),
+            quiet_from=self.quiet_from,
+            quiet_until=self.quiet_until,
+            time_zone=zoneinfo.ZoneInfo(self.organization.time_zone),
+            countries=frozenset(self.countries),
+            answering=self.state == self.State.ACTIVE,
+        )
+
+    def clean(self) -> None:
+        """Errors an NGO's editor can act on; the database's constraints hold the same without words."""
+        problems: dict[str, Any] = {}
+        if self.account_id and self.organization_id and self.account.organization_id != self.organization_id:
+            problems["account"] = _("This account belongs to another organization.")
+        if (self.quiet_from is None) != (self.quiet_until is None):
+            problems["quiet_until"] = _("Give both ends of the quiet hours, or none.")
+        if self.state == self.State.SUSPENDED and not self.state_reason:
+            problems["state_reason"] = _("Say why the number is suspended; your colleagues will want to know.")
+        if not isinstance(self.languages, list) or not all(_is_language(code) for code in self.languages):
+            problems["languages"] = _('A list of language codes is expected, like ["fr", "en"].')
+        elif self.default_language not in self.languages:
+            problems["default_language"] = _("The default language must be one of the hotline's languages.")
+        if not isinstance(self.countries, list) or not all(_is_country(code) for code in self.countries):
+            problems["countries"] = _('A list of two-letter country codes is expected, like ["FR", "BE"].')
+        if self.successor_id and self.successor and self.successor.organization_id != self.organization_id:
+            problems["successor"] = _("The successor belongs to another organization.")
+        if problems:
+            raise ValidationError(problems)
+
+    def rotate_hook_token(self) -> None:
+        """A new webhook address; the old one stops working within `HOOK_CACHE_SECONDS` everywhere."""
+        self.hook_token = new_hook_token()
+        self.save(update_fields=["hook_token"])
+
+
+def _is_language(code: object) -> bool:
+    return isinstance(code, str) and re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?", code, re.ASCII) is not None
+
+
+def _is_country(code: object) -> bool:
+    return isinstance(code, str) and re.fullmatch(r"[A-Z]{2}", code, re.ASCII) is not None
+
+
+class EndpointPin(models.Model):
+    """The best signature scheme a hotline's endpoint has seen; a weaker one is refused from then on (SECURITY.md W5)."""
+
+    class Endpoint(models.TextChoices):
+        MESSAGE = "message", _("messages")
+        REPORT = "report", _("delivery reports")
+        CALL = "call", _("calls")
+
+    hotline = models.ForeignKey(Hotline, models.CASCADE, related_name="pins", verbose_name=_("hotline"))
+    endpoint = models.CharField(_("endpoint"), max_length=8, choices=Endpoint)
+    scheme = models.CharField(_("signature"), max_length=20)
+    since = models.DateTimeField(_("since"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("signature pin")
+        verbose_name_plural = _("signature pins")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["hotline", "endpoint"], name="pin_once_per_endpoint"),
+            models.CheckConstraint(
+                condition=models.Q(endpoint__in=["message", "report", "call"]), name="pin_endpoint_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_endpoint_display()}: {self.scheme}"

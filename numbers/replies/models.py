@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from hotlines.models import Hotline
+from hotlines.policy import MAX_REPLY_LIMIT
+from organizations.models import Organization
+from organizations.tenancy import ScopedQuerySet
+
+from .lint import validate_text
+
+
+class Purpose(models.TextChoices):
+    REPLY = "reply", _("reply")
+    FINAL = "final", _("last reply")
+    HELP = "help", _("help")
+    VOICE = "voice", _("spoken message")
+    NOTICE = "notice", _("notice for pages")
+    SUSPENDED = "suspended", _("number suspended, for pages")
+
+
+class ReplyTemplate(models.Model):
+    """One text of a hotline, or of an organization as default for its hotlines, in one language."""
+
+    organization = models.ForeignKey(
+        Organization, models.CASCADE, related_name="reply_templates", verbose_name=_("organization")
+    )
+    hotline = models.ForeignKey(
+        Hotline,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="reply_templates",
+        verbose_name=_("hotline"),
+        help_text=_("Empty: the organization's default for all its hotlines."),
+    )
+    purpose = models.CharField(_("purpose"), max_length=10, choices=Purpose, default=Purpose.REPLY)
+    step = models.PositiveSmallIntegerField(
+        _("step"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_REPLY_LIMIT)],
+        help_text=_("1 is the first reply of an episode. A step without a text uses the step before it."),
+    )
+    language = models.CharField(_("language"), max_length=12)
+    text = models.TextField(_("text"), validators=[validate_text])
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("reply template")
+        verbose_name_plural = _("reply templates")
+        ordering: ClassVar = ["hotline", "purpose", "step", "language"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["hotline", "purpose", "step", "language"],
+                condition=models.Q(hotline__isnull=False),
+                name="template_once_per_hotline",
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "purpose", "step", "language"],
+                condition=models.Q(hotline__isnull=True),
+                name="template_once_per_organization",
+            ),
+            models.CheckConstraint(condition=models.Q(step__gte=1, step__lte=MAX_REPLY_LIMIT), name="template_step"),
+            models.CheckConstraint(condition=~models.Q(text=""), name="template_not_empty"),
+            models.CheckConstraint(
+                condition=models.Q(purpose__in=["reply", "final", "help", "voice", "notice", "suspended"]),
+                name="template_purpose_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_purpose_display()} {self.step} ({self.language})"

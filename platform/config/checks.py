@@ -1,0 +1,55 @@
+"""What production refuses to start with. Each message says what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+
+@register(Tags.security)
+def safe_values(**_kwargs: Any) -> list[CheckMessage]:
+    """config.E001-E006. `PARAVENT_DEMO=1` (a demo, a test) is the only way around them."""
+    if settings.DEMO:
+        return []
+    problems: list[CheckMessage] = []
+
+    def refuse(unsafe: bool, number: int, message: str) -> None:
+        if unsafe:
+            problems.append(Error(message, id=f"config.E{number:03}"))
+
+    refuse(settings.DEBUG, 1, "PARAVENT_DEBUG is on: pages would show the code and data to anybody. Unset it.")
+    refuse(
+        len(settings.SECRET_KEY) < 50 or len(set(settings.SECRET_KEY)) < 5,
+        2,
+        "PARAVENT_SECRET_KEY is too weak: use at least 50 random characters.",
+    )
+    refuse(
+        not settings.PUBLIC_URL.startswith("https://"),
+        3,
+        "PARAVENT_PUBLIC_URL must be the https:// address at which providers reach this server: their signatures cover "
+        "it, and messages must not cross the network in clear.",
+    )
+    refuse(
+        not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS,
+        4,
+        "PARAVENT_ALLOWED_HOSTS must name this server's host names, separated by commas, and not *.",
+    )
+    refuse(settings.SIMULATOR, 5, "PARAVENT_SIMULATOR is for demos: it would let anybody send messages. Unset it.")
+    refuse(
+        settings.PLIVO_API_URL != "https://api.plivo.com",
+        6,
+        "PARAVENT_PLIVO_API_URL is for tests: replies and credentials would go elsewhere. Unset it.",
+    )
+    refuse(
+        settings.ENGINE not in {"embedded", "celery"},
+        7,
+        "PARAVENT_ENGINE is embedded (one process) or celery (workers and beat).",
+    )
+    refuse(
+        settings.CLAIM_LEASE <= 5 * settings.PROVIDER_TIMEOUT,
+        8,
+        "The lease of a claim must be longer than five call time-outs, or a slow call would be sent twice.",
+    )
+    return problems

@@ -1,0 +1,26 @@
+"""Headers that depend on where a page lives."""
+
+from __future__ import annotations
+
+from csp.middleware import CSPMiddleware
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+_PEOPLE = ("/admin/", "/accounts/")
+
+
+class PolicyMiddleware(CSPMiddleware):
+    """The strict policy everywhere; the admin's theme alone needs 'unsafe-eval' and inline styles (DESIGN.md).
+
+    What a signed-in person sees is never stored by a browser or a proxy (SECURITY.md I6).
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if request.path.startswith(_PEOPLE):
+            response._csp_update = {  # type: ignore[attr-defined]
+                "script-src": ["'unsafe-eval'"],
+                "style-src": ["'unsafe-inline'"],
+            }
+            response.headers["Cache-Control"] = "no-store"
+        result: HttpResponseBase = super().process_response(request, response)
+        return result

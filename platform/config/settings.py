@@ -1,0 +1,254 @@
+"""All settings, read from the environment once.
+
+Every variable is `PARAVENT_<NAME>`; a secret may instead be given as `PARAVENT_<NAME>_FILE`, the path of a file that
+holds it. `docs/operators/settings.md` lists them. `PARAVENT_DEMO=1` is the only switch that relaxes anything: it is
+what `make run` and the tests use, and `config.checks` refuses every unsafe value without it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+env = environ.FileAwareEnv()
+
+
+def setting(name: str, default: str = "") -> str:
+    """The text of `PARAVENT_<name>`, or of the file that `PARAVENT_<name>_FILE` names."""
+    return str(env.str(f"PARAVENT_{name}", default=default)).strip()
+
+
+def setting_bool(name: str, *, default: bool) -> bool:
+    return bool(env.bool(f"PARAVENT_{name}", default=default))
+
+
+def setting_int(name: str, default: int) -> int:
+    return int(env.int(f"PARAVENT_{name}", default=default))
+
+
+# --- what kind of installation this is ------------------------------------------------------------------------------
+DEMO = setting_bool("DEMO", default=False)
+DEBUG = setting_bool("DEBUG", default=False)
+DATA_DIR = Path(setting("DATA_DIR", str(BASE_DIR / "var")))
+SECRET_KEY = setting("SECRET_KEY")
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        "PARAVENT_SECRET_KEY is not set. Nothing was started. Put 50 random characters into a file of mode 0600 and "
+        "name it in PARAVENT_SECRET_KEY_FILE (`make run` does this for a demo)."
+    )
+#: Where providers reach us. Signatures are computed from this and the request's path, never from the Host header.
+PUBLIC_URL = setting("PUBLIC_URL", "http://127.0.0.1:8000" if DEMO else "").rstrip("/")
+ALLOWED_HOSTS = [host for host in setting("ALLOWED_HOSTS", "127.0.0.1,localhost" if DEMO else "").split(",") if host]
+#: The keys that protect senders' numbers and texts: one base64 line of 32 bytes each, the newest first.
+MASTER_KEYS = setting("MASTER_KEY")
+#: How many reverse proxies of ours append to X-Forwarded-For; 0 means the peer address is the client.
+TRUSTED_PROXIES = setting_int("TRUSTED_PROXIES", 0)
+#: The phone page and its loopback carrier. Production refuses to start with it.
+SIMULATOR = setting_bool("SIMULATOR", default=DEMO)
+
+# --- applications: from the ground up, the direction of imports -----------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "rest_framework",
+    "csp",
+    "privacy",
+    "organizations",
+    "hotlines",
+    "replies",
+    "providers",
+    "conversations",
+    "shield",
+    "outbox",
+    "inbox",
+    *(["simulator"] if SIMULATOR else []),
+    "config",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.headers.PolicyMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "platform/config/templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
+
+# --- database -------------------------------------------------------------------------------------------------------
+DATABASES = {"default": env.db_url("PARAVENT_DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'paravent.sqlite3'}")}
+#: Milliseconds; `serve` lowers it for web processes, because a provider waits 8 s at most. 0 means no limit.
+STATEMENT_TIMEOUT_MS = setting_int("STATEMENT_TIMEOUT_MS", 0)
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 2,
+        # FULL, because NORMAL loses committed transactions on power loss, and a committed message was acknowledged.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=2000;",
+    }
+else:
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 2,
+        "options": f"-c lock_timeout=1000 -c statement_timeout={STATEMENT_TIMEOUT_MS}",
+        **(
+            {"pool": {"min_size": 1, "max_size": setting_int("DATABASE_POOL", 8), "timeout": 3}}
+            if setting_bool("DATABASE_POOLED", default=True)
+            else {}
+        ),
+    }
+
+# --- cache, task engine ---------------------------------------------------------------------------------------------
+REDIS_URL = setting("REDIS_URL")
+if REDIS_URL:
+    _redis = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 0.2, "SOCKET_TIMEOUT": 0.2},
+    }
+    CACHES = {
+        "default": _redis,
+        # Only this cache swallows errors: a dead Redis must neither refuse a webhook nor answer 500.
+        "limits": {**_redis, "KEY_PREFIX": "limits", "OPTIONS": {**_redis["OPTIONS"], "IGNORE_EXCEPTIONS": True}},
+    }
+else:
+    CACHES = {
+        alias: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": alias}
+        for alias in ("default", "limits")
+    }
+RATELIMIT_USE_CACHE = "limits"
+RATELIMIT_FAIL_OPEN = True
+#: `embedded`: one thread of the one web process runs the sweeps. `celery`: workers and beat on any number of hosts do.
+ENGINE = setting("ENGINE", "celery" if REDIS_URL else "embedded")
+CELERY_BROKER_URL = REDIS_URL
+
+# --- sending --------------------------------------------------------------------------------------------------------
+#: Seconds one call to a provider may take, connect and read together (httpx counts each).
+PROVIDER_TIMEOUT = 5.0
+#: Seconds after which a claim without an outcome becomes `unknown`; more than five call time-outs (SECURITY D6).
+CLAIM_LEASE = 60
+#: Hours after which a reply that was never sent is given up, and one of unknown outcome is unknown for good.
+REPLY_EXPIRY_HOURS = 24
+#: Where Plivo is. Only the demo and tests point elsewhere, and only at this machine.
+PLIVO_API_URL = setting("PLIVO_API_URL", "https://api.plivo.com").rstrip("/")
+
+# --- webhook --------------------------------------------------------------------------------------------------------
+WEBHOOK_BODY_LIMIT = 64 * 1024
+WEBHOOK_FAILURE_RATE = setting("WEBHOOK_FAILURE_RATE", "60/m")
+LOGIN_RATE_BY_ADDRESS = "10/m"
+LOGIN_RATE_BY_NAME = "5/5m"
+#: Seconds another process may go on using what a hotline's page said before it was saved.
+HOOK_CACHE_SECONDS = 5
+
+# --- people ---------------------------------------------------------------------------------------------------------
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+DEFAULT_FROM_EMAIL = setting("MAIL_FROM", "paravent@localhost")
+EMAIL_CONFIG = env.email_url("PARAVENT_MAIL_URL", default="consolemail://" if DEMO else "smtp+tls://localhost:587")
+vars().update(EMAIL_CONFIG)
+
+# --- language and time ----------------------------------------------------------------------------------------------
+LANGUAGE_CODE = setting("LANGUAGE", "fr")
+LANGUAGES = [("fr", _("French")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "platform/config/locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# --- static files, headers, cookies ---------------------------------------------------------------------------------
+STATIC_URL = "static/"
+# A demo serves the files from where they lie; production collects them once (`manage.py collectstatic`).
+STATIC_ROOT = None if DEMO else DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEMO
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEMO
+_HTTPS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_NAME = "__Host-session" if _HTTPS else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if _HTTPS else "csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
+SESSION_COOKIE_AGE = 8 * 3600
+CSRF_COOKIE_HTTPONLY = True
+SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
+# ASVS 4.1.2: a webhook or API host refuses plain HTTP at the proxy instead of redirecting what it already received.
+SECURE_SSL_REDIRECT = False
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_REFERRER_POLICY = "no-referrer"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+SILENCED_SYSTEM_CHECKS = ["security.W008"]
+
+REST_FRAMEWORK = {
+    # No default opens anything: a view that forgets its own classes is closed.
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "UNAUTHENTICATED_USER": None,
+}
+
+from config.theme import UNFOLD as UNFOLD  # noqa: E402
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    # httpx logs every URL at INFO, and a URL of ours holds a reply's id.
+    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+}

@@ -1,0 +1,20 @@
+"""The web process. In the embedded default it also runs the sweeps, in one thread."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+
+from privacy import keys
+
+application = get_wsgi_application()
+keys.current()  # without a master key nothing is served (SECURITY.md 4.2)
+
+if settings.ENGINE == "embedded":
+    from outbox import embedded
+
+    embedded.start()

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import uuid
+import zoneinfo
+from typing import ClassVar
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .tenancy import OrganizationQuerySet, ScopedQuerySet
+
+
+def validate_time_zone(name: str) -> None:
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(_("“%(name)s” is not a time zone. Use a name like Europe/Paris."), params={"name": name})
+
+
+class Organization(models.Model):
+    """An NGO: owns hotlines, templates, keys and data. The tenant boundary."""
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=200)
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        default="Europe/Paris",
+        validators=[validate_time_zone],
+        help_text=_("Quiet hours and the daily summary follow this clock."),
+    )
+    alert_email = models.EmailField(
+        _("address for alerts"),
+        blank=True,
+        help_text=_("Receives the daily summary of blocks and alerts. Empty: the owners receive them."),
+    )
+    #: Local date of the last daily summary, so that several workers send it once.
+    summarized_on = models.DateField(null=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OrganizationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("organization")
+        verbose_name_plural = _("organizations")
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def alert_addresses(self) -> list[str]:
+        if self.alert_email:
+            return [self.alert_email]
+        owners = self.memberships.filter(role=Member.Role.OWNER, user__is_active=True)
+        return [email for email in owners.values_list("user__email", flat=True) if email]
+
+
+class Member(models.Model):
+    """A user's role in an organization."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", _("owner")
+        EDITOR = "editor", _("editor")
+        VIEWER = "viewer", _("viewer")
+
+    organization = models.ForeignKey(
+        Organization, models.CASCADE, related_name="memberships", verbose_name=_("organization")
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships", verbose_name=_("user")
+    )
+    role = models.CharField(_("role"), max_length=8, choices=Role, default=Role.VIEWER)
+
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "user"], name="member_once_per_organization"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=["owner", "editor", "viewer"]), name="member_role_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.get_role_display()})"

@@ -1,0 +1,99 @@
+"""The master keys: outside the database, and without them nothing personal can be read.
+
+A master key only wraps the data keys of the table `privacy_datakey`; it never touches a message. SECURITY.md 4.2.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+NONCE_BYTES = 12
+
+
+@dataclass(frozen=True)
+class MasterKey:
+    """A key-encryption key; `id` is public and says which key wrapped a data key."""
+
+    id: str
+    secret: bytes
+
+    def wrap(self, data_key: bytes, context: str) -> bytes:
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + AESGCM(self.secret).encrypt(nonce, data_key, context.encode())
+
+    def unwrap(self, wrapped: bytes, context: str) -> bytes:
+        """The data key. Raises `cryptography.exceptions.InvalidTag` when it was wrapped for another context."""
+        return AESGCM(self.secret).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], context.encode())
+
+
+MISSING = (
+    "No master key. Paravent refuses to start, because senders' numbers and texts could be neither kept safe nor read. "
+    "Nothing was changed. To create one: `python manage.py create_key /etc/paravent/master.key`; then set "
+    "PARAVENT_MASTER_KEY_FILE to that path and keep a copy off this machine: without it, what is stored is lost."
+)
+MALFORMED = (
+    "PARAVENT_MASTER_KEY holds a line that is not 32 bytes in base64. Paravent refuses to start; nothing was changed. "
+    "Restore the file from its copy, or give one key per line, the newest first, as `manage.py create_key` writes them."
+)
+
+
+def generate() -> str:
+    """A new master key, as the text that `PARAVENT_MASTER_KEY` takes."""
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def create_file(path: Path) -> bool:
+    """Write a new master key to `path`, readable by its owner only. False, and no change, when the file exists."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "w") as file:
+        file.write(generate() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return True
+
+
+@functools.lru_cache(maxsize=4)
+def _parse(text: str) -> tuple[MasterKey, ...]:
+    keys = []
+    for line in text.split():
+        try:
+            secret = base64.b64decode(line, validate=True)
+        except (binascii.Error, ValueError):
+            raise ImproperlyConfigured(MALFORMED) from None
+        if len(secret) != 32:
+            raise ImproperlyConfigured(MALFORMED)
+        keys.append(MasterKey(hashlib.sha256(b"paravent master key" + secret).hexdigest()[:16], secret))
+    if not keys:
+        raise ImproperlyConfigured(MISSING)
+    return tuple(keys)
+
+
+def current() -> MasterKey:
+    """The key that wraps new data keys. Raises `ImproperlyConfigured` with what to do when there is none."""
+    return _parse(settings.MASTER_KEYS)[0]
+
+
+def by_id(key_id: str) -> MasterKey:
+    """The key that wrapped an existing data key. Raises `ImproperlyConfigured` when it is not in the configuration."""
+    for key in _parse(settings.MASTER_KEYS):
+        if key.id == key_id:
+            return key
+    raise ImproperlyConfigured(
+        f"Data was protected with master key {key_id}, which PARAVENT_MASTER_KEY does not hold. Nothing was changed. "
+        "Add that key as a further line; it may be removed once `manage.py` has re-wrapped everything with the new one."
+    )

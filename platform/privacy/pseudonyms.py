@@ -1,0 +1,56 @@
+"""Senders as keyed pseudonyms: HMAC-SHA256 under a key of the organization and half-year (SECURITY.md 4.2).
+
+Two organizations never get the same pseudonym for a person, and a copied database cannot be searched for a number.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from . import datakeys
+
+KEY_BYTES = 16
+#: One person should recognise a sender at a glance and not be able to tell who it is.
+_ANIMALS = ["Loutre", "Mésange", "Hérisson", "Renard", "Chouette", "Belette", "Castor", "Cigogne", "Dauphin", "Écureuil", "Faucon", "Grillon", "Hibou", "Ibis", "Jument", "Koala", "Lézard", "Marmotte", "Narval", "Ocelot", "Panda", "Quetzal", "Rouge-gorge", "Salamandre", "Tortue", "Urubu", "Vison", "Wapiti", "Yack", "Zèbre", "Abeille", "Bouvreuil"]
+
+
+@dataclass(frozen=True)
+class Pseudonym:
+    key: bytes
+    epoch: str
+
+
+def _mac(secret: bytes, value: str) -> bytes:
+    return hmac.digest(secret, b"v1|" + value.encode("utf-8", "surrogatepass"), "sha256")[:KEY_BYTES]
+
+
+def current(organization_id: int, sender: str, now: datetime.datetime) -> Pseudonym:
+    """The pseudonym under which `sender` (canonical, see `conversations.senders`) is stored from now on."""
+    epoch = datakeys.half_year(now)
+    _, secret = datakeys.for_writing(organization_id, datakeys.Purpose.PSEUDONYM, epoch)
+    return Pseudonym(_mac(secret, sender), epoch)
+
+
+def previous(organization_id: int, sender: str, now: datetime.datetime) -> Pseudonym | None:
+    """The pseudonym of the half-year before, or None when the organization had no key then."""
+    epoch = datakeys.previous_half_year(datakeys.half_year(now))
+    found = datakeys.find(organization_id, datakeys.Purpose.PSEUDONYM, epoch)
+    return Pseudonym(_mac(found[1], sender), epoch) if found else None
+
+
+def fingerprint(organization_id: int, value: bytes) -> bytes:
+    """Sixteen bytes that tell equal values apart from others, and tell nothing to one who lacks the master key.
+
+    A plain hash of a request's body would give its sender away: numbers are few enough to try them all.
+    """
+    _, secret = datakeys.for_writing(organization_id, datakeys.Purpose.PSEUDONYM, datakeys.FOREVER)
+    return hmac.digest(secret, b"fingerprint|" + value, "sha256")[:KEY_BYTES]
+
+
+def readable(key: bytes | memoryview, hotline_uuid: object) -> str:
+    """`Loutre-7F3A`: the same for a sender on one hotline, another on the next, so that people cannot link them."""
+    digest = hashlib.sha256(bytes(key) + str(hotline_uuid).encode()).digest()
+    return f"{_ANIMALS[digest[0] % len(_ANIMALS)]}-{digest[1:3].hex().upper()}"
