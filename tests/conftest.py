@@ -10,6 +10,9 @@ import pytest
 from django.core.cache import caches
 from tests.world import World, build_world
 
+from inbox import hooks
+from privacy import datakeys
+
 _connect = socket.socket.connect
 
 
@@ -28,16 +31,12 @@ def _closed_sockets() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_process() -> Iterator[None]:
+def _fresh_process() -> None:
     """No test inherits what another left in this process's memory."""
-    from inbox import hooks
-    from privacy import datakeys
-
     for cache in caches.all(initialized_only=True):
         cache.clear()
     hooks._clear()
     datakeys.forget()
-    yield
 
 
 @pytest.fixture(autouse=True)

@@ -309,7 +309,7 @@ class DeliveryReport(models.Model):
 
 
 class Block(models.Model):
-    """A conversation, or a sender in the whole organization, that is no longer answered. What is past stays as record."""
+    """A conversation, or a sender in the whole organization, that is no longer answered; past ones stay as record."""
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(

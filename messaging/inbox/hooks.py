@@ -37,7 +37,7 @@ class Hook:
 
 _lock = threading.Lock()
 _hooks: dict[str, tuple[float, Hook | None]] = {}
-_numbers: tuple[float, frozenset[str]] | None = None
+_numbers: list[tuple[float, frozenset[str]]] = []
 _CACHE_LIMIT = 4096
 
 
@@ -80,14 +80,13 @@ def _load(token: str) -> Hook | None:
 
 def own_numbers() -> frozenset[str]:
     """Every hotline's number on this platform: two of ours must never answer each other."""
-    global _numbers
     now = time.monotonic()
-    if _numbers is None or _numbers[0] <= now:
-        _numbers = (
-            now + settings.HOOK_CACHE_SECONDS,
-            frozenset(Hotline.objects.values_list("number", flat=True)),
-        )
-    return _numbers[1]
+    for until, numbers in _numbers:
+        if until > now:
+            return numbers
+    numbers = frozenset(Hotline.objects.values_list("number", flat=True))
+    _numbers[:] = [(now + settings.HOOK_CACHE_SECONDS, numbers)]
+    return numbers
 
 
 def pinned_scheme(hotline_id: int, endpoint: str) -> str | None:
@@ -107,10 +106,9 @@ def forget(**_signal: Any) -> None:
 
 
 def _clear() -> None:
-    global _numbers
     with _lock:
         _hooks.clear()
-        _numbers = None
+        _numbers.clear()
 
 
 def connect() -> None:

@@ -23,7 +23,7 @@ class TooLarge(APIException):
 class SignedBodyParser(BaseParser):
     """Reads at most `WEBHOOK_BODY_LIMIT` bytes; a form parser would decode what the signature covers as bytes."""
 
-    def parse(
+    def parse(  # type: ignore[override]
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> bytes:
         limit: int = settings.WEBHOOK_BODY_LIMIT

@@ -7,7 +7,7 @@ here. Only a database that does not answer makes a 5xx, because only then a prov
 from __future__ import annotations
 
 import logging
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 from uuid import UUID
 
 from django.conf import settings
@@ -43,9 +43,9 @@ class DatabaseDown(APIException):
 class SignedHook(APIView):
     """What every endpoint of a hotline has in common: it proves the request before it looks at it."""
 
-    authentication_classes: ClassVar = []
-    permission_classes: ClassVar = []  # the signature is the permission
-    parser_classes: ClassVar = [FormBody, JSONBody]
+    authentication_classes = ()
+    permission_classes = ()  # the signature is the permission
+    parser_classes = (FormBody, JSONBody)
     content_negotiation_class = OneRenderer
     endpoint: ClassVar[str]
 
@@ -107,7 +107,7 @@ class SignedHook(APIView):
         if rank > pinned_rank:
             hooks.pin(hook.hotline_id, self.endpoint, verification.scheme)
 
-    def _refuse(self, request: Request, answer: APIException, reason: str) -> Any:
+    def _refuse(self, request: Request, answer: APIException, reason: str) -> NoReturn:
         """Nothing was stored. Past the rate, even the log is spared; what is signed never comes here."""
         limited = is_ratelimited(
             request._request,

@@ -1,4 +1,4 @@
-"""Mails to an organization's people. They hold no number, no text and no pseudonym: a mailbox is not ours to protect."""
+"""Mails to an organization's people. They hold no number, no text, no pseudonym: a mailbox is not ours to protect."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ def account_paused(account: Account, reason: str) -> None:
             account.organization,
             _("Paravent: sending is paused on %(account)s") % {"account": account.label},
             _(
-                "The provider refuses the account “%(account)s” (%(reason)s). Its numbers still receive, and replies are "
-                "kept for a day, but nothing is sent.\n\nCheck the credit and the credentials with the provider, then "
-                "choose “Resume sending” on the account's page."
+                "The provider refuses the account “%(account)s” (%(reason)s). Its numbers still receive, and replies "
+                "are kept for a day, but nothing is sent.\n\n"
+                "Check the credit and the credentials with the provider, then choose “Resume sending” on the account's "
+                "page."
             )
             % {"account": account.label, "reason": reason},
         )

@@ -36,7 +36,7 @@ class NotVerified(Exception):
 
 @dataclass(frozen=True)
 class Verification:
-    """`scheme` names the signature that matched; `nonce` is what must not be seen twice, where the provider has one."""
+    """`scheme` names the signature that matched; a `nonce` must not come twice."""
 
     scheme: str
     nonce: str | None = None
@@ -45,9 +45,9 @@ class Verification:
 class Unusable(Exception):
     """A signed request that we cannot act upon: it is kept as unreadable, and nothing is answered to its sender."""
 
-    def __init__(self, reason: str, id: str = "") -> None:
+    def __init__(self, reason: str, message_id: str = "") -> None:
         super().__init__(reason)
-        self.id = id
+        self.id = message_id
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Knowledge(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """`retry_after` in seconds where the provider named it; `detail` holds a code or class name, never a number or text."""
+    """`retry_after` in seconds where the provider named it; `detail` is a code or a class name, never personal."""
 
     knowledge: Knowledge
     provider_id: str = ""

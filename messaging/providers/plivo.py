@@ -11,7 +11,7 @@ import base64
 import hmac
 import re
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings
@@ -111,7 +111,7 @@ class Plivo:
     """One application at Plivo, whose message URL is the hotline's webhook address."""
 
     name: ClassVar = "plivo"
-    label: ClassVar = "Plivo"
+    label: ClassVar[Any] = "Plivo"
     content_type: ClassVar = "application/x-www-form-urlencoded"
     schemes: ClassVar = ("v2", "v3")
     acknowledgement: ClassVar = Acknowledgement("application/xml", b"<Response/>")

@@ -1,8 +1,8 @@
-"""The simulator: Plivo's protocol and signatures, spoken with the loopback carrier of `simulator`. Never in production."""
+"""The simulator: Plivo's protocol and signatures, spoken with the loopback carrier of `simulator`. Demo only."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +12,7 @@ from .plivo import Plivo
 
 class Simulator(Plivo):
     name: ClassVar = "simulator"
-    label: ClassVar = _("Simulator")
+    label: ClassVar[Any] = _("Simulator")
 
     def api_url(self) -> str:
         return f"{settings.PUBLIC_URL}/simulator/carrier"

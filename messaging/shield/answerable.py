@@ -40,7 +40,7 @@ def refusal(sender: str, countries: Collection[str], own_numbers: Collection[str
         return "not a number"
     if not phonenumbers.is_possible_number(parsed):
         return "not a possible number"
-    regions = phonenumbers.region_codes_for_country_code(parsed.country_code)
+    regions = phonenumbers.region_codes_for_country_code(parsed.country_code or 0)
     if _GLOBAL in regions:
         return "satellite or global network"
     region = phonenumbers.region_code_for_number(parsed)

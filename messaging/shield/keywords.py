@@ -7,17 +7,19 @@ import unicodedata
 
 #: By language, without accents of capitals: what carriers and French law (CPCE L. 34-5) made customary.
 STOP = frozenset(
-    "stop stopp stopall unsubscribe unsub cancel end quit "  # English and what Plivo itself honours (DND service)
-    "arret arrêt arreter arrêter desabonner "  # French
-    "alto parar baja cancelar "  # Spanish, Portuguese
-    "abmelden ende "  # German
-    "basta disiscrivi "  # Italian
-    "afmelden "  # Dutch
-    "قف توقف "  # Arabic
-    "стоп "  # Ukrainian, Russian
-    "dur durdur iptal".split()  # Turkish
+    (
+        "stop stopp stopall unsubscribe unsub cancel end quit "  # English, and what Plivo itself honours (DND service)
+        "arret arrêt arreter arrêter desabonner "  # French
+        "alto parar baja cancelar "  # Spanish, Portuguese
+        "abmelden ende "  # German
+        "basta disiscrivi "  # Italian
+        "afmelden "  # Dutch
+        "قف توقف "  # Arabic
+        "стоп "  # Ukrainian, Russian
+        "dur durdur iptal"  # Turkish
+    ).split()
 )
-HELP = frozenset(["aide", "help", "info", "ayuda", "hilfe", "aiuto", "ajuda", "hulp", "مساعدة", "допомога", "pomoc", "yardim", "yardım", "ajutor"])
+HELP = frozenset("aide help info ayuda hilfe aiuto ajuda hulp مساعدة допомога pomoc yardim yardım ajutor".split())
 
 
 class Keyword(enum.Enum):

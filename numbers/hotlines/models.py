@@ -249,7 +249,7 @@ def _is_country(code: object) -> bool:
 
 
 class EndpointPin(models.Model):
-    """The best signature scheme a hotline's endpoint has seen; a weaker one is refused from then on (SECURITY.md W5)."""
+    """The best signature scheme a hotline's endpoint has seen; a weaker one is refused from then on (W5)."""
 
     class Endpoint(models.TextChoices):
         MESSAGE = "message", _("messages")

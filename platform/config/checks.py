@@ -15,7 +15,7 @@ def safe_values(**_kwargs: Any) -> list[CheckMessage]:
         return []
     problems: list[CheckMessage] = []
 
-    def refuse(unsafe: bool, number: int, message: str) -> None:
+    def refuse(unsafe: object, number: int, message: str) -> None:
         if unsafe:
             problems.append(Error(message, id=f"config.E{number:03}"))
 

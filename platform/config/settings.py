@@ -8,6 +8,7 @@ what `make run` and the tests use, and `config.checks` refuses every unsafe valu
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -131,7 +132,7 @@ else:
 # --- cache, task engine ---------------------------------------------------------------------------------------------
 REDIS_URL = setting("REDIS_URL")
 if REDIS_URL:
-    _redis = {
+    _redis: dict[str, Any] = {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 0.2, "SOCKET_TIMEOUT": 0.2},
@@ -241,7 +242,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 
-from config.theme import UNFOLD as UNFOLD  # noqa: E402
+from config.theme import UNFOLD  # noqa: E402, F401
 
 LOGGING = {
     "version": 1,

@@ -27,7 +27,7 @@ def is_operator(user: AbstractBaseUser | AnonymousUser) -> bool:
     return bool(user.is_active and getattr(user, "is_superuser", False))
 
 
-class OrganizationQuerySet(models.QuerySet["Organization"]):
+class OrganizationQuerySet(models.QuerySet[Any]):
     def for_user(self, user: Any, roles: Collection[str] = VIEW) -> Self:
         if is_operator(user):
             return self

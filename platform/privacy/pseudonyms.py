@@ -14,7 +14,11 @@ from . import datakeys
 
 KEY_BYTES = 16
 #: One person should recognise a sender at a glance and not be able to tell who it is.
-_ANIMALS = ["Loutre", "Mésange", "Hérisson", "Renard", "Chouette", "Belette", "Castor", "Cigogne", "Dauphin", "Écureuil", "Faucon", "Grillon", "Hibou", "Ibis", "Jument", "Koala", "Lézard", "Marmotte", "Narval", "Ocelot", "Panda", "Quetzal", "Rouge-gorge", "Salamandre", "Tortue", "Urubu", "Vison", "Wapiti", "Yack", "Zèbre", "Abeille", "Bouvreuil"]
+_ANIMALS = (
+    "Loutre Mésange Hérisson Renard Chouette Belette Castor Cigogne Dauphin Écureuil Faucon Grillon Hibou Ibis Jument "
+    "Koala Lézard Marmotte Narval Ocelot Panda Quetzal Rouge-gorge Salamandre Tortue Urubu Vison Wapiti Yack Zèbre "
+    "Abeille Bouvreuil"
+).split()
 
 
 @dataclass(frozen=True)
