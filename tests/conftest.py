@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 from django.core.cache import caches
+from tests.with_services import postgresql_server, pytest_collection_modifyitems, redis_url
 from tests.world import World, build_world
+
+__all__ = ["postgresql_server", "pytest_collection_modifyitems", "redis_url"]
 
 from inbox import hooks
 from privacy import datakeys

@@ -1,0 +1,305 @@
+"""PostgreSQL and Redis of the tests' own, in a temporary folder, gone when whoever started them is gone.
+
+As context managers (`with postgresql() as server:`), as fixtures (see `tests/conftest.py`), and around any command:
+
+    python tests/services.py run -- pytest tests/outbox -m postgresql
+
+which sets `PARAVENT_TEST_DATABASE_URL` and `PARAVENT_TEST_REDIS_URL` for it. Only the standard library is needed here.
+
+A server runs under a guard process that holds a pipe from us. The pipe closes when we end, however we end (also by
+SIGKILL, when no code of ours runs any more), and the guard then stops the server and removes its folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 15.0
+_POSTGRESQL_PROGRAMS = ("initdb", "postgres", "psql")
+_REDIS_PROGRAMS = ("valkey-server", "redis-server")
+#: Whom the servers run as where the tests run as root: PostgreSQL refuses to be root.
+_UNPRIVILEGED = ("postgres", "nobody")
+
+
+class Missing(Exception):
+    """A service cannot be had here; the text is one line that says what to install."""
+
+
+@dataclass(frozen=True)
+class PostgreSQL:
+    """A running server. `socket_folder` is the only way in."""
+
+    socket_folder: Path
+    psql: Path
+
+    def url(self, database: str = "paravent") -> str:
+        """The URL of `database`, as `PARAVENT_DATABASE_URL` wants it."""
+        return database_url(self.socket_folder, database)
+
+    def execute(self, statement: str, database: str = "postgres") -> str:
+        """Run `statement` by psql, outside a transaction; returns what it printed, unaligned."""
+        command = [str(self.psql), "-XqtA", "-v", "ON_ERROR_STOP=1", "-h", str(self.socket_folder), "-U", "paravent"]
+        done = subprocess.run([*command, "-d", database, "-c", statement], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr.strip())
+        return done.stdout.strip()
+
+    def create_database(self, database: str) -> str:
+        """Create `database`; returns its URL."""
+        self.execute(f'CREATE DATABASE "{database}"')
+        return self.url(database)
+
+
+def database_url(socket_folder: Path, database: str) -> str:
+    return f"postgres://paravent@/{socket_folder}/{database}"
+
+
+def find_postgresql() -> Path:
+    """The folder of the newest PostgreSQL's programs, on PATH or where Debian keeps them. Raises `Missing`."""
+    on_path = shutil.which("initdb")
+    candidates = [Path(on_path).resolve().parent] if on_path else []
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
+    for folder in candidates:
+        if all((folder / program).exists() for program in _POSTGRESQL_PROGRAMS):
+            return folder
+    raise Missing("no PostgreSQL server was found (initdb on PATH or in /usr/lib/postgresql; Debian: postgresql)")
+
+
+def _version(folder: Path) -> int:
+    name = folder.parent.name
+    return int(name) if name.isdigit() else 0
+
+
+def find_redis() -> Path:
+    """Valkey's or Redis's server program. Raises `Missing`."""
+    for program in _REDIS_PROGRAMS:
+        if found := shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"):
+            return Path(found)
+    raise Missing("neither valkey-server nor redis-server was found (Debian: redis-server)")
+
+
+@contextlib.contextmanager
+def postgresql(*, durable: bool = False) -> Iterator[PostgreSQL]:
+    """A fresh server with a superuser `paravent`. Only a `durable` one waits for the disk, as production does.
+
+    Raises `Missing` where there is no PostgreSQL.
+    """
+    programs = find_postgresql()
+    with _own_folder("postgresql") as folder:
+        data = folder / "data"
+        locale = ["--encoding=UTF8", "--no-locale", "--auth=trust", "--username=paravent", "--no-sync"]
+        _checked([programs / "initdb", "-D", data, *locale], folder)
+        options = {"unix_socket_directories": folder, "listen_addresses": "", "max_connections": 200}
+        if not durable:
+            options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        with _guarded([programs / "postgres", "-D", data, *flags], folder) as guard:
+            server = PostgreSQL(folder, programs / "psql")
+            _wait_until(lambda: _answers(server), guard, folder, "PostgreSQL")
+            yield server
+
+
+def _answers(server: PostgreSQL) -> bool:
+    try:
+        return server.execute("SELECT 1") == "1"
+    except RuntimeError:
+        return False
+
+
+@contextlib.contextmanager
+def redis() -> Iterator[str]:
+    """A fresh Redis or Valkey that writes nothing to disk; yields its URL. Raises `Missing` where there is none."""
+    program = find_redis()
+    with _own_folder("redis") as folder:
+        port, password = free_port(), secrets.token_hex(8)
+        flags = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
+        with _guarded([program, *flags, "--requirepass", password], folder) as guard:
+            _wait_until(lambda: _pongs(port, password), guard, folder, program.name)
+            yield f"redis://:{password}@127.0.0.1:{port}/0"
+
+
+def _pongs(port: int, password: str) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
+            answers = connection.makefile("rb")
+            return [answers.readline(), answers.readline()] == [b"+OK\r\n", b"+PONG\r\n"]
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    """A TCP port of the loopback address that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# --- folders, users and the guard -----------------------------------------------------------------------------------
+def _owner() -> pwd.struct_passwd | None:
+    """The account the servers run as, or None for our own."""
+    if os.geteuid() != 0:
+        return None
+    for name in _UNPRIVILEGED:
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise Missing(f"PostgreSQL does not run as root, and there is no user {' or '.join(_UNPRIVILEGED)}")
+
+
+@contextlib.contextmanager
+def _own_folder(name: str) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix=f"paravent-{name}-"))
+    try:
+        if owner := _owner():
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _as_owner() -> dict[str, Any]:
+    """What makes subprocess drop root's rights, where we have them."""
+    owner = _owner()
+    return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
+
+
+def _checked(command: Sequence[str | Path], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, **_as_owner())
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed: {done.stderr.strip()}")
+
+
+@contextlib.contextmanager
+def _guarded(command: Sequence[str | Path], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `command` until the block ends or this process does."""
+    guard = subprocess.Popen(
+        [sys.executable, __file__, "guard", str(folder), *map(str, command)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C in a terminal is for us; the guard learns of it when the pipe closes
+    )
+    try:
+        yield guard
+    finally:
+        assert guard.stdin is not None
+        guard.stdin.close()
+        try:
+            guard.wait(_STOP_SECONDS + 5)
+        except subprocess.TimeoutExpired:
+            guard.kill()
+            guard.wait()
+
+
+def _guard(folder: Path, command: Sequence[str]) -> int:
+    """Hold the server `command`: stop it when standard input closes, and leave nothing in `folder`."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **_as_owner()
+        )
+
+    def stop() -> None:
+        sys.stdin.buffer.read()
+        server.send_signal(signal.SIGINT)  # PostgreSQL: end now, without waiting for its clients
+        try:
+            server.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    stopper = threading.Thread(target=stop, daemon=True)
+    stopper.start()
+    status = int(server.wait())
+    if not sys.stdin.closed and stopper.is_alive() and status not in {0, -signal.SIGINT}:
+        return status
+    stopper.join()
+    return 0
+
+
+def _wait_until(ready: Callable[[], bool], guard: subprocess.Popen[bytes], folder: Path, name: str) -> None:
+    until = time.monotonic() + _START_SECONDS
+    while not ready():
+        if guard.poll() is not None or time.monotonic() > until:
+            log = folder / "log"
+            raise RuntimeError(f"{name} did not start:\n{log.read_text(errors='replace') if log.exists() else ''}")
+        time.sleep(0.05)
+
+
+# --- around a command -----------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Started:
+    """The services that could be had, and one line for each that could not."""
+
+    environment: dict[str, str]
+    missing: tuple[str, ...]
+
+
+@contextlib.contextmanager
+def everything(*, durable: bool = False) -> Iterator[Started]:
+    """PostgreSQL and Redis where they can be had, as the variables that `tests/settings.py` and the fixtures read."""
+    environment, missing = {}, []
+    with contextlib.ExitStack() as stack:
+        try:
+            environment["PARAVENT_TEST_DATABASE_URL"] = stack.enter_context(postgresql(durable=durable)).url()
+        except Missing as error:
+            missing.append(str(error))
+        try:
+            environment["PARAVENT_TEST_REDIS_URL"] = stack.enter_context(redis())
+        except Missing as error:
+            missing.append(str(error))
+        yield Started(environment, tuple(missing))
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into SystemExit, so that `finally` blocks run, as they do for Ctrl-C."""
+
+    def leave(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _run(command: Sequence[str], *, durable: bool) -> int:
+    with ended_by_signals(), everything(durable=durable) as started:
+        for line in started.missing:
+            sys.stderr.write(f"left out: {line}\n")
+        return subprocess.run(command, env={**os.environ, **started.environment}, check=False).returncode
+
+
+def main(arguments: Sequence[str]) -> int:
+    if arguments[:1] == ["guard"]:
+        return _guard(Path(arguments[1]), arguments[2:])
+    parser = argparse.ArgumentParser(description="Run a command with PostgreSQL and Redis of its own.")
+    parser.add_argument("run", choices=["run"])
+    parser.add_argument("--durable", action="store_true", help="PostgreSQL waits for the disk, as in production")
+    parser.add_argument("command", nargs="+")
+    options = parser.parse_args(arguments)
+    return _run(options.command, durable=options.durable)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
