@@ -1,12 +1,17 @@
 """What travels: the rows, and the constraints that hold what must always hold (SECURITY.md 2.2, DESIGN.md).
 
 The code may be wrong; these constraints must not be. `tests/conversations/test_constraints.py` tries to violate each.
+
+A foreign key from every message to its hotline, account or organization would be checked by locking that one row for
+all webhooks at once, and would write to it. These three are therefore without a constraint on `Message` and `Reply`
+(`_SHARED`): a conversation has it, hotlines and accounts are never deleted while rows name them (PROTECT), and no
+index is kept for a column that another index begins with.
 """
 
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -21,14 +26,17 @@ from privacy import masking, pseudonyms, vault
 from .words import BlockCause, Disposition, ReplyPurpose, ReplyState
 
 Q = models.Q
+_SHARED: Any = {"on_delete": models.PROTECT, "db_constraint": False, "db_index": False}
 
 
 class Conversation(models.Model):
     """One sender on one hotline: counters, language, opt-out, current episode and block."""
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+", verbose_name=_("organization"))
-    hotline = models.ForeignKey(Hotline, models.PROTECT, related_name="conversations", verbose_name=_("hotline"))
+    organization = models.ForeignKey(Organization, related_name="+", verbose_name=_("organization"), **_SHARED)
+    hotline = models.ForeignKey(
+        Hotline, models.PROTECT, db_index=False, related_name="conversations", verbose_name=_("hotline")
+    )
     #: `privacy.pseudonyms`: who it is, without saying who it is.
     sender_key = models.BinaryField(max_length=16)
     key_epoch = models.CharField(max_length=8)
@@ -68,7 +76,6 @@ class Conversation(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["organization", "-last_message_at"], name="conversation_latest"),
-            models.Index(fields=["organization", "sender_key"], name="conversation_of_sender"),
         ]
 
     def __str__(self) -> str:
@@ -104,10 +111,11 @@ class Message(models.Model):
     #: Dispositions that keep an id and a counter, and no content.
     WITHOUT_CONTENT: ClassVar = (Disposition.BLOCKED, Disposition.LIMIT, Disposition.STOPPED)
 
-    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+")
-    hotline = models.ForeignKey(Hotline, models.PROTECT, related_name="messages", verbose_name=_("hotline"))
-    account = models.ForeignKey(Account, models.PROTECT, related_name="+")
+    #: Only what its sealed text is bound to; nothing looks it up, so it has no index.
+    uuid = models.UUIDField(default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, related_name="+", **_SHARED)
+    hotline = models.ForeignKey(Hotline, related_name="messages", verbose_name=_("hotline"), **_SHARED)
+    account = models.ForeignKey(Account, related_name="+", **_SHARED)
     conversation = models.ForeignKey(
         Conversation, models.PROTECT, null=True, related_name="messages", verbose_name=_("conversation")
     )
@@ -182,10 +190,10 @@ class Reply(models.Model):
     IN_FLIGHT: ClassVar = (State.CLAIMED, State.UNKNOWN)
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+")
-    hotline = models.ForeignKey(Hotline, models.PROTECT, related_name="replies", verbose_name=_("hotline"))
+    organization = models.ForeignKey(Organization, related_name="+", **_SHARED)
+    hotline = models.ForeignKey(Hotline, related_name="replies", verbose_name=_("hotline"), **_SHARED)
     conversation = models.ForeignKey(
-        Conversation, models.PROTECT, related_name="replies", verbose_name=_("conversation")
+        Conversation, models.PROTECT, db_index=False, related_name="replies", verbose_name=_("conversation")
     )
     message = models.OneToOneField(Message, models.PROTECT, related_name="reply", verbose_name=_("message"))
     episode = models.PositiveIntegerField(_("episode"))

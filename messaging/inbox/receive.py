@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from conversations import senders, sql
 from conversations.models import Block, Conversation, Message, Reply
@@ -25,8 +25,8 @@ from conversations.words import BlockCause, Disposition, ReplyState
 from privacy import datakeys, pseudonyms, vault
 from providers.base import InboundMessage, Verification
 from shield import answerable
-from shield.decide import Decision, Incoming, Standing, decide, fresh
-from shield.keywords import keyword
+from shield.decide import Decision, Incoming, PlannedReply, Standing, decide, fresh
+from shield.keywords import Keyword, keyword
 
 from .hooks import Hook, own_numbers
 
@@ -48,13 +48,26 @@ class _AlreadyThere(Exception):
 
 
 @dataclass(frozen=True)
-class _Envelope:
-    """What is fixed before the transaction begins, so that nothing slow happens inside it."""
+class _Draft:
+    """All that is known before the database is asked, so that nothing slow happens while a row is locked.
 
-    message_uuid: uuid.UUID
-    provider_id: str
-    nonce_hash: bytes | None
-    text_sealed: bytes | None
+    `first` is what is decided if nothing is known of the sender; `conversation` and `message` are rows to insert.
+    """
+
+    hook: Hook
+    now: datetime.datetime
+    chance: float
+    sender: str
+    incoming: Incoming
+    previous_key: bytes | None
+    first: Decision
+    conversation: sql.Values
+    message: sql.Values
+
+    @property
+    def simple(self) -> bool:
+        """Whether one statement can write all that follows for a new sender: no Block row and nothing to drop."""
+        return not (self.first.limit_reached or self.incoming.keyword is Keyword.STOP)
 
 
 def receive(hook: Hook, message: InboundMessage, verification: Verification, chance: float | None = None) -> Receipt:
@@ -62,8 +75,21 @@ def receive(hook: Hook, message: InboundMessage, verification: Verification, cha
 
     Raises database errors as they are: the caller must not acknowledge what was not stored.
     """
+    draft = _draft(hook, message, verification, secrets.randbelow(1 << 32) / (1 << 32) if chance is None else chance)
+    try:
+        if not (draft.simple and sql.receives_at_once() and _received_at_once(draft)):
+            with transaction.atomic():
+                _receive_step_by_step(draft)
+    except (_AlreadyThere, IntegrityError):
+        receipt = _told_apart(hook, draft.message["provider_id"], draft.message["nonce_hash"])
+        if receipt is None:  # no constraint of these two: a fault of ours, and the provider must try again
+            raise
+        return receipt
+    return Receipt.STORED
+
+
+def _draft(hook: Hook, message: InboundMessage, verification: Verification, chance: float) -> _Draft:
     now = message.received_at
-    chance = secrets.randbelow(1 << 32) / (1 << 32) if chance is None else chance
     sender = senders.canonical(message.sender)
     incoming = Incoming(
         keyword=keyword(message.text),
@@ -73,8 +99,7 @@ def receive(hook: Hook, message: InboundMessage, verification: Verification, cha
     previous = pseudonyms.previous(hook.organization_id, sender, now)
     first = decide(hook.policy, fresh(now), incoming, now, chance)
     conversation_uuid = uuid.uuid4()
-    envelope = _seal(hook, message, verification, now)
-    values = {
+    conversation = {
         "uuid": conversation_uuid,
         "organization_id": hook.organization_id,
         "hotline_id": hook.hotline_id,
@@ -87,35 +112,68 @@ def receive(hook: Hook, message: InboundMessage, verification: Verification, cha
         "last_message_at": now,
         **_columns(first.standing),
     }
-    try:
-        with transaction.atomic():
-            if previous is not None:
-                # A new epoch must not give a sender new slots: his row follows him under his new pseudonym.
-                Conversation.objects.filter(hotline_id=hook.hotline_id, sender_key=previous.key).update(
-                    sender_key=pseudonym.key, key_epoch=pseudonym.epoch
-                )
-            row = sql.count_message(values, previous.key if previous else None, now)
-            created = row["uuid"] == conversation_uuid
-            asked = dataclasses.replace(
-                incoming, reply_waiting=row["reply_waiting"], blocked_everywhere=row["blocked_everywhere"]
-            )
-            stored = first.standing if created else Standing(**{name: row[name] for name in _STANDING})
-            if created and not asked.blocked_everywhere:
-                decision = first
-            else:
-                decision = decide(hook.policy, fresh(now) if created else stored, asked, now, chance)
-            message_id = sql.insert_message(_message_values(hook, message, envelope, row["id"], decision, incoming))
-            if message_id is None:
-                raise _AlreadyThere
-            changes = _columns(decision.standing) if decision.standing != stored else {}
-            if row["sender_erased"]:
-                changes["sender_sealed"] = _seal_sender(hook, sender, row["uuid"], now)
-            if changes:
-                Conversation.objects.filter(pk=row["id"]).update(**changes)
-            _follow(hook, decision, row["id"], message_id, now)
-    except _AlreadyThere:
-        return _told_apart(hook, envelope.provider_id)
-    return Receipt.STORED
+    message_uuid = uuid.uuid4()
+    row = {
+        "uuid": message_uuid,
+        "organization_id": hook.organization_id,
+        "hotline_id": hook.hotline_id,
+        "account_id": hook.account_id,
+        # Ids longer than the column, and none was ever seen, are kept as what tells them apart.
+        "provider_id": message.id if len(message.id) <= 64 else _digest(message.id),
+        "nonce_hash": nonce_hash(verification),
+        "text_sealed": _seal_text(hook, message.text, message_uuid, now) if message.text else None,
+        "units": message.units,
+        "cost": message.cost,
+        "received_at": now,
+    }
+    return _Draft(
+        hook,
+        now,
+        chance,
+        sender,
+        incoming,
+        previous.key if previous else None,
+        first,
+        conversation,
+        row | _judged(first, incoming),
+    )
+
+
+def _received_at_once(draft: _Draft) -> bool:
+    reply = _reply_values(draft, draft.first.reply) if draft.first.reply else None
+    return sql.receive_at_once(draft.conversation, draft.message, reply, draft.previous_key)
+
+
+def _receive_step_by_step(draft: _Draft) -> None:
+    """Lock the sender's row, decide by what it says, write. Any sender, any database."""
+    if draft.previous_key is not None:
+        # A new epoch must not give a sender new slots: his row follows him under his new pseudonym.
+        Conversation.objects.filter(hotline_id=draft.hook.hotline_id, sender_key=draft.previous_key).update(
+            sender_key=draft.conversation["sender_key"], key_epoch=draft.conversation["key_epoch"]
+        )
+    row = sql.count_message(draft.conversation, draft.previous_key, draft.now)
+    created = row["uuid"] == draft.conversation["uuid"]
+    asked = dataclasses.replace(
+        draft.incoming, reply_waiting=row["reply_waiting"], blocked_everywhere=row["blocked_everywhere"]
+    )
+    stored = draft.first.standing if created else Standing(**{name: row[name] for name in _STANDING})
+    if created and not asked.blocked_everywhere:
+        decision = draft.first
+    else:
+        judged = fresh(draft.now) if created else stored
+        decision = decide(draft.hook.policy, judged, asked, draft.now, draft.chance)
+    values = draft.message | _judged(decision, draft.incoming) | {"conversation_id": row["id"]}
+    if not decision.keep_content:
+        values["text_sealed"] = None
+    message_id = sql.insert_message(values)
+    if message_id is None:
+        raise _AlreadyThere
+    changes = _columns(decision.standing) if decision.standing != stored else {}
+    if row["sender_erased"] and decision.keep_content:
+        changes["sender_sealed"] = _seal_sender(draft.hook, draft.sender, row["uuid"], draft.now)
+    if changes:
+        Conversation.objects.filter(pk=row["id"]).update(**changes)
+    _follow(draft, decision, row["id"], message_id)
 
 
 def keep_unreadable(
@@ -124,8 +182,6 @@ def keep_unreadable(
     """Keep a signed request that is no message we can use; its body is sealed as it came."""
     message_uuid = uuid.uuid4()
     provider_id = "unreadable:" + pseudonyms.fingerprint(hook.organization_id, body).hex()
-    place = vault.Place(Message._meta.db_table, message_uuid, "text_sealed", hook.organization_id)
-    written = body.decode("utf-8", "backslashreplace")
     stored = sql.insert_message(
         {
             "uuid": message_uuid,
@@ -137,13 +193,15 @@ def keep_unreadable(
             "nonce_hash": nonce_hash(verification),
             "disposition": Disposition.UNREADABLE.value,
             "reason": reason[:120],
-            "text_sealed": vault.seal(written, place, datakeys.Purpose.TEXT, datakeys.month(now)),
+            "text_sealed": _seal_text(hook, body.decode("utf-8", "backslashreplace"), message_uuid, now),
             "units": 1,
             "cost": None,
             "received_at": now,
         }
     )
-    return Receipt.STORED if stored is not None else _told_apart(hook, provider_id)
+    if stored is not None:
+        return Receipt.STORED
+    return _told_apart(hook, provider_id, nonce_hash(verification)) or Receipt.DUPLICATE
 
 
 def addressed_to(hook: Hook, message: InboundMessage) -> bool:
@@ -156,16 +214,13 @@ def nonce_hash(verification: Verification) -> bytes | None:
     return hashlib.sha256(verification.nonce.encode()).digest()[:16] if verification.nonce else None
 
 
-def _seal(hook: Hook, message: InboundMessage, verification: Verification, now: datetime.datetime) -> _Envelope:
-    message_uuid = uuid.uuid4()
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
+
+
+def _seal_text(hook: Hook, text: str, message_uuid: uuid.UUID, now: datetime.datetime) -> bytes:
     place = vault.Place(Message._meta.db_table, message_uuid, "text_sealed", hook.organization_id)
-    return _Envelope(
-        message_uuid,
-        # Ids longer than the column, and none was ever seen, are kept as what tells them apart.
-        message.id if len(message.id) <= 64 else hashlib.sha256(message.id.encode("utf-8", "replace")).hexdigest(),
-        nonce_hash(verification),
-        vault.seal(message.text, place, datakeys.Purpose.TEXT, datakeys.month(now)) if message.text else None,
-    )
+    return vault.seal(text, place, datakeys.Purpose.TEXT, datakeys.month(now))
 
 
 def _seal_sender(hook: Hook, sender: str, conversation_uuid: uuid.UUID, now: datetime.datetime) -> bytes:
@@ -177,73 +232,71 @@ def _columns(standing: Standing) -> dict[str, Any]:
     return {name: getattr(standing, name) for name in _STANDING}
 
 
-def _message_values(
-    hook: Hook,
-    message: InboundMessage,
-    envelope: _Envelope,
-    conversation_id: int,
-    decision: Decision,
-    incoming: Incoming,
-) -> dict[str, Any]:
+def _judged(decision: Decision, incoming: Incoming) -> dict[str, str]:
+    refused = decision.disposition == Disposition.NOT_ANSWERABLE
+    return {"disposition": decision.disposition.value, "reason": incoming.refusal if refused else ""}
+
+
+def _reply_values(draft: _Draft, reply: PlannedReply) -> sql.Values:
     return {
-        "uuid": envelope.message_uuid,
-        "organization_id": hook.organization_id,
-        "hotline_id": hook.hotline_id,
-        "account_id": hook.account_id,
-        "conversation_id": conversation_id,
-        "provider_id": envelope.provider_id,
-        "nonce_hash": envelope.nonce_hash,
-        "disposition": decision.disposition.value,
-        "reason": incoming.refusal if decision.disposition == Disposition.NOT_ANSWERABLE else "",
-        "text_sealed": envelope.text_sealed if decision.keep_content else None,
-        "units": message.units,
-        "cost": message.cost,
-        "received_at": message.received_at,
+        "uuid": uuid.uuid4(),
+        "organization_id": draft.hook.organization_id,
+        "hotline_id": draft.hook.hotline_id,
+        "episode": reply.episode,
+        "slot": reply.slot,
+        "purpose": reply.purpose.value,
+        "delayed": reply.delayed,
+        "state": ReplyState.PENDING.value,
+        "decided_at": draft.now,
+        "due_at": reply.due_at,
+        "expires_at": reply.due_at + datetime.timedelta(hours=settings.REPLY_EXPIRY_HOURS),
+        "language": "",
+        "attempts": 0,
+        "provider_id": "",
+        "detail": "",
+        "delivery": "",
+        "delivery_sequence": 0,
+        "error_code": "",
     }
 
 
-def _follow(hook: Hook, decision: Decision, conversation_id: int, message_id: int, now: datetime.datetime) -> None:
+def _follow(draft: _Draft, decision: Decision, conversation_id: int, message_id: int) -> None:
     """Write what the decision asks for beside the two rows."""
     if decision.drop_waiting:
         Reply.objects.filter(conversation_id=conversation_id, state__in=Reply.WAITING).update(
-            state=ReplyState.DROPPED, detail="stop", finished_at=now
+            state=ReplyState.DROPPED, detail="stop", finished_at=draft.now
         )
     if decision.disposition == Disposition.STOP:
-        _record_block(hook, conversation_id, BlockCause.STOP, now)
+        _record_block(draft, conversation_id, BlockCause.STOP)
     if decision.limit_reached:
         _record_block(
-            hook,
+            draft,
             conversation_id,
             BlockCause.LIMIT,
-            now,
             until=decision.standing.blocked_until,
             episode=decision.standing.episode,
         )
     if decision.reply is not None:
-        Reply.objects.create(
-            organization_id=hook.organization_id,
-            hotline_id=hook.hotline_id,
-            conversation_id=conversation_id,
-            message_id=message_id,
-            episode=decision.reply.episode,
-            slot=decision.reply.slot,
-            purpose=decision.reply.purpose,
-            delayed=decision.reply.delayed,
-            decided_at=now,
-            due_at=decision.reply.due_at,
-            expires_at=decision.reply.due_at + datetime.timedelta(hours=settings.REPLY_EXPIRY_HOURS),
+        sql.insert_reply(
+            _reply_values(draft, decision.reply) | {"conversation_id": conversation_id, "message_id": message_id}
         )
 
 
-def _record_block(hook: Hook, conversation_id: int, cause: BlockCause, now: datetime.datetime, **fields: Any) -> None:
+def _record_block(draft: _Draft, conversation_id: int, cause: BlockCause, **fields: Any) -> None:
     Block.objects.create(
-        organization_id=hook.organization_id, conversation_id=conversation_id, cause=cause, since=now, **fields
+        organization_id=draft.hook.organization_id,
+        conversation_id=conversation_id,
+        cause=cause,
+        since=draft.now,
+        **fields,
     )
 
 
-def _told_apart(hook: Hook, provider_id: str) -> Receipt:
+def _told_apart(hook: Hook, provider_id: str, nonce: bytes | None) -> Receipt | None:
     """Nothing was written: was it this message again, or another one under a nonce that was used (W2)?"""
     if Message.objects.filter(hotline_id=hook.hotline_id, provider_id=provider_id).exists():
         return Receipt.DUPLICATE
+    if nonce is None or not Message.objects.filter(account_id=hook.account_id, nonce_hash=nonce).exists():
+        return None
     security_log.warning("nonce used twice on hotline %s: refused", hook.hotline_id)
     return Receipt.NONCE_REUSED

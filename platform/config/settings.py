@@ -121,6 +121,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 2,
+        # Plans are kept on each connection: planning was half of what a webhook cost the database. A pooler that
+        # shares one connection between transactions cannot keep them; then PARAVENT_DATABASE_PREPARED=0.
+        "server_side_binding": setting_bool("DATABASE_PREPARED", default=True),
+        "prepare_threshold": 3 if setting_bool("DATABASE_PREPARED", default=True) else None,
         "options": f"-c lock_timeout=1000 -c statement_timeout={STATEMENT_TIMEOUT_MS}",
         **(
             {"pool": {"min_size": 1, "max_size": setting_int("DATABASE_POOL", 8), "timeout": 3}}

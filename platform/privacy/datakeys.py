@@ -17,6 +17,7 @@ FOREVER = "all"
 _lock = threading.Lock()
 _by_id: dict[int, tuple[DataKey, bytes]] = {}
 _by_period: dict[tuple[int, str, str], int] = {}
+_absent: set[tuple[int, str, str]] = set()
 _CACHE_LIMIT = 10_000
 
 
@@ -49,6 +50,7 @@ def forget() -> None:
     with _lock:
         _by_id.clear()
         _by_period.clear()
+        _absent.clear()
 
 
 def for_writing(organization_id: int, purpose: str, period: str) -> tuple[DataKey, bytes]:
@@ -77,9 +79,15 @@ def for_reading(key_id: int) -> tuple[DataKey, bytes]:
 
 
 def find(organization_id: int, purpose: str, period: str) -> tuple[DataKey, bytes] | None:
-    """The data key of a past period, or None if there never was one. Absence is not remembered."""
-    known = _by_period.get((organization_id, purpose, period))
+    """The data key of a past period, or None if there never was one; nobody makes a key of a past period any more."""
+    identity = (organization_id, purpose, period)
+    if identity in _absent:
+        return None
+    known = _by_period.get(identity)
     if known is not None and (entry := _by_id.get(known)) is not None:
         return entry
     row = DataKey.objects.filter(organization_id=organization_id, purpose=purpose, period=period).first()
-    return _remember(row) if row else None
+    if row is None:
+        _absent.add(identity)
+        return None
+    return _remember(row)

@@ -6,6 +6,7 @@ Layout: version (1 byte) | data key id (8 bytes) | nonce (12 bytes) | ciphertext
 
 from __future__ import annotations
 
+import functools
 import os
 import struct
 import uuid
@@ -38,12 +39,20 @@ class Place:
         return f"{self.table}|{self.row}|{self.column}|{self.organization_id}|{key_id}".encode()
 
 
+@functools.lru_cache(maxsize=1024)
+def _cipher(secret: bytes) -> AESGCM:
+    return AESGCM(secret)
+
+
 def seal(value: str, place: Place, purpose: str, period: str) -> bytes:
     """`value` encrypted for `place`. Lone surrogates become U+FFFD, because no database and no SMS can carry them."""
     key, secret = datakeys.for_writing(place.organization_id, purpose, period)
     nonce = os.urandom(12)
-    plain = value.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode()
-    return _HEADER.pack(_VERSION, key.pk) + nonce + AESGCM(secret).encrypt(nonce, plain, place.bound_to(key.pk))
+    try:
+        plain = value.encode()
+    except UnicodeEncodeError:
+        plain = value.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode()
+    return _HEADER.pack(_VERSION, key.pk) + nonce + _cipher(secret).encrypt(nonce, plain, place.bound_to(key.pk))
 
 
 def unseal(sealed: bytes | memoryview, place: Place) -> str:
@@ -57,6 +66,6 @@ def unseal(sealed: bytes | memoryview, place: Place) -> str:
         if key.organization_id != place.organization_id:
             raise Unreadable("sealed for another organization")
         body = data[_HEADER.size :]
-        return AESGCM(secret).decrypt(body[:12], body[12:], place.bound_to(key_id)).decode()
+        return _cipher(secret).decrypt(body[:12], body[12:], place.bound_to(key_id)).decode()
     except (struct.error, InvalidTag, ValueError, DataKey.DoesNotExist) as error:
         raise Unreadable(type(error).__name__) from error
