@@ -16,7 +16,6 @@ os.environ.update(
     PARAVENT_MASTER_KEY=base64.b64encode(b"only-for-tests-master-key-32byte").decode(),
     PARAVENT_PUBLIC_URL="https://hotline.example.org",
     PARAVENT_ALLOWED_HOSTS="testserver,127.0.0.1,localhost",
-    PARAVENT_DATABASE_POOLED="0",
     PARAVENT_ENGINE="embedded",
     PARAVENT_MAIL_URL="memorymail://",
 )

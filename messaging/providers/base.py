@@ -8,12 +8,17 @@ from __future__ import annotations
 import datetime
 import decimal
 import enum
+import functools
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
+from urllib.parse import parse_qsl
 
 Credentials = Mapping[str, str]
+
+#: No provider sends so many parameters; more are an attempt to make us work.
+MAX_FIELDS = 100
 
 
 # --- what arrives ---------------------------------------------------------------------------------------------------
@@ -28,6 +33,11 @@ class SignedRequest:
     url: str
     headers: Mapping[str, str]
     body: bytes
+
+    @functools.cached_property
+    def form(self) -> Sequence[tuple[bytes, bytes]]:
+        """The pairs of a form body, parsed once for proof and reading. Raises `Unusable` beyond `MAX_FIELDS`."""
+        return parse_form(self.body)
 
 
 class NotVerified(Exception):
@@ -52,7 +62,7 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class InboundMessage:
-    """One message as a provider delivered it. `sender` and `recipient` are as written there, `text` is clean Unicode."""
+    """One message as a provider delivered it: `sender` and `recipient` as written there, `text` as clean Unicode."""
 
     id: str
     sender: str
@@ -169,6 +179,20 @@ class Provider(Protocol):
 
     def send(self, reply: OutgoingReply, credentials: Credentials) -> Outcome:
         """One attempt, no retry inside, no exception for anything a network or provider can do."""
+
+
+def parse_form(body: bytes) -> Sequence[tuple[bytes, bytes]]:
+    """The pairs of a form body, as bytes, in order, blank values kept. Raises `Unusable` beyond `MAX_FIELDS`.
+
+    Latin-1 maps every byte to one character and back, so nothing is decoded that a signature covers.
+    """
+    if not body:
+        return []
+    try:
+        pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_FIELDS, encoding="latin-1")
+    except ValueError as error:
+        raise Unusable("too many fields") from error
+    return [(key.encode("latin-1"), value.encode("latin-1")) for key, value in pairs]
 
 
 def clean_text(raw: bytes) -> str:

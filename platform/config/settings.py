@@ -126,12 +126,9 @@ else:
         "server_side_binding": setting_bool("DATABASE_PREPARED", default=True),
         "prepare_threshold": 3 if setting_bool("DATABASE_PREPARED", default=True) else None,
         "options": f"-c lock_timeout=1000 -c statement_timeout={STATEMENT_TIMEOUT_MS}",
-        **(
-            {"pool": {"min_size": 1, "max_size": setting_int("DATABASE_POOL", 8), "timeout": 3}}
-            if setting_bool("DATABASE_POOLED", default=True)
-            else {}
-        ),
     }
+    # One connection for each thread of a process, kept: a pool would hand one over at every request.
+    DATABASES["default"]["CONN_MAX_AGE"] = setting_int("DATABASE_MAX_AGE", 600)
 
 # --- cache, task engine ---------------------------------------------------------------------------------------------
 REDIS_URL = setting("REDIS_URL")
