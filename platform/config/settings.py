@@ -248,9 +248,18 @@ from config.theme import UNFOLD  # noqa: E402, F401
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {"line": {"class": "config.logs.Line", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "filters": {"floods": {"()": "config.logs.Floods"}, "no_traceback": {"()": "config.logs.NoTraceback"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    # httpx logs every URL at INFO, and a URL of ours holds a reply's id.
-    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+    "loggers": {
+        # Without Django's own handlers: one mails whole requests, and both would write webhook tokens.
+        "django": {"handlers": [], "level": "INFO"},
+        "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "django.request": {"filters": ["floods"]},
+        "django.security.DisallowedHost": {"filters": ["no_traceback"]},
+        # httpx logs every URL at INFO, and a URL of ours holds a reply's id.
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+    },
 }

@@ -6,12 +6,15 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+import django
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
 
 from privacy import keys
 
-application = get_wsgi_application()
+from .requests import Handler
+
+django.setup(set_prefix=False)
+application = Handler()
 keys.current()  # without a master key nothing is served (SECURITY.md 4.2)
 
 if settings.ENGINE == "embedded":
