@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.conf import settings
+from django.http import UnreadablePostError
 from django.utils.translation import gettext_lazy as _
 from rest_framework import negotiation, status
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -27,7 +28,10 @@ class SignedBodyParser(BaseParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> bytes:
         limit: int = settings.WEBHOOK_BODY_LIMIT
-        body: bytes = stream.read(limit + 1)
+        try:
+            body: bytes = stream.read(limit + 1)
+        except UnreadablePostError as error:
+            raise ParseError from error  # the client went away, or wrote less than it said
         if len(body) > limit:
             raise TooLarge
         return body

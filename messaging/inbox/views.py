@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NoReturn
 from uuid import UUID
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpResponse
 from django.utils import timezone
 from django_ratelimit.core import is_ratelimited
@@ -33,6 +33,9 @@ from .receive import Receipt
 log = logging.getLogger("paravent.webhook")
 security_log = logging.getLogger("paravent.security")
 
+#: Gone, hung, locked, full, or (InternalError) a server that became read-only: a retry finds it well again.
+_NO_ANSWER = (OperationalError, InterfaceError, InternalError)
+
 
 class DatabaseDown(APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
@@ -40,9 +43,16 @@ class DatabaseDown(APIException):
     default_code = "database_down"
 
 
+class LengthRequired(APIException):
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_detail = "Send a Content-Length: a body of unknown length is not read. Nothing was stored."
+    default_code = "length_required"
+
+
 class SignedHook(APIView):
     """What every endpoint of a hotline has in common: it proves the request before it looks at it."""
 
+    http_method_names = ("post",)  # an answer to OPTIONS would describe us to anybody
     authentication_classes = ()
     permission_classes = ()  # the signature is the permission
     parser_classes = (FormBody, JSONBody)
@@ -60,7 +70,7 @@ class SignedHook(APIView):
             receipt = self.accept(hook, speaker, signed, verification, **path)
         except UnknownProvider:
             raise NotFound from None
-        except (OperationalError, InterfaceError) as error:
+        except _NO_ANSWER as error:
             log.error("database does not answer: %s", type(error).__name__)
             raise DatabaseDown from error
         if receipt is Receipt.NONCE_REUSED:
@@ -73,6 +83,9 @@ class SignedHook(APIView):
         raise NotImplementedError
 
     def _signed_request(self, request: Request, speaker: Provider) -> SignedRequest:
+        if not request.META.get("CONTENT_LENGTH") and request.META.get("HTTP_TRANSFER_ENCODING"):
+            # WSGI shows such a body as empty, and the signature would be blamed.
+            raise LengthRequired
         body = request.data if isinstance(request.data, bytes) else b""
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
         if body and media_type != speaker.content_type:
@@ -80,7 +93,11 @@ class SignedHook(APIView):
         return SignedRequest(
             method="POST",
             url=settings.PUBLIC_URL + request.path,
-            headers={name.lower(): value for name, value in request.headers.items()},
+            headers={
+                name[5:].replace("_", "-").lower(): value
+                for name, value in request.META.items()
+                if name.startswith("HTTP_")
+            },
             body=body,
         )
 
@@ -112,7 +129,7 @@ class SignedHook(APIView):
         limited = is_ratelimited(
             request._request,
             group="webhook-refused",
-            key=lambda _group, bare: clients.address(bare),
+            key=lambda _group, bare: clients.network(bare),
             rate=settings.WEBHOOK_FAILURE_RATE,
             increment=True,
         )
