@@ -38,7 +38,10 @@ def refusal(sender: str, countries: Collection[str], own_numbers: Collection[str
         parsed = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:
         return "not a number"
-    if not phonenumbers.is_possible_number(parsed):
+    possible = phonenumbers.is_possible_number_with_reason(parsed) == phonenumbers.ValidationResult.IS_POSSIBLE
+    # A national prefix inside ("+330612…") is read over by the parser; to us it would be a second sender, and a way
+    # around the look-up of our own numbers.
+    if not possible or phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) != number:
         return "not a possible number"
     regions = phonenumbers.region_codes_for_country_code(parsed.country_code or 0)
     if _GLOBAL in regions:

@@ -9,7 +9,7 @@ import unicodedata
 STOP = frozenset(
     (
         "stop stopp stopall unsubscribe unsub cancel end quit "  # English, and what Plivo itself honours (DND service)
-        "arret arrêt arreter arrêter desabonner "  # French
+        "arret arrêt arreter arrêter desabonner désabonner desinscrire désinscrire "  # French
         "alto parar baja cancelar "  # Spanish, Portuguese
         "abmelden ende "  # German
         "basta disiscrivi "  # Italian
@@ -20,6 +20,9 @@ STOP = frozenset(
     ).split()
 )
 HELP = frozenset("aide help info ayuda hilfe aiuto ajuda hulp مساعدة допомога pomoc yardim yardım ajutor".split())
+_LONGEST = 40
+#: What case folding leaves of the Turkish capital in "İPTAL".
+_DOT_ABOVE = "\u0307"
 
 
 class Keyword(enum.Enum):
@@ -29,26 +32,29 @@ class Keyword(enum.Enum):
 
 
 def keyword(text: str) -> Keyword:
-    """What the whole of `text` says, after NFKC, case folding, and trimming of spaces and punctuation.
+    """What the whole of `text` says, after trimming of spaces, punctuation and emoji, NFKC and case folding.
 
-    "stop tu es belle" is a message; so is "ЅТОР" in Cyrillic look-alikes.
+    "stop tu es belle" is a message; so is "ЅТОР" in Cyrillic look-alikes. "arrêt" and "STOPP" stop: whoever writes that
+    alone wants to hear no more, and an opt-out by mistake costs one reply.
     """
-    if len(text) > 40:
+    bare = _edge_trimmed(text)
+    if len(bare) > _LONGEST:
         return Keyword.NONE
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    word = _edge_trimmed(folded)
+    word = _edge_trimmed(unicodedata.normalize("NFKC", bare).casefold().replace(_DOT_ABOVE, ""))
     if word in STOP:
         return Keyword.STOP
     return Keyword.HELP if word in HELP else Keyword.NONE
 
 
 def _edge_trimmed(text: str) -> str:
-    def noise(char: str) -> bool:
-        return unicodedata.category(char)[0] in "PZSC"
-
     start, end = 0, len(text)
-    while start < end and noise(text[start]):
+    while start < end and _is_noise(text[start]):
         start += 1
-    while end > start and noise(text[end - 1]):
+    while end > start and _is_noise(text[end - 1]):
         end -= 1
     return text[start:end]
+
+
+def _is_noise(char: str) -> bool:
+    """Punctuation, separators, symbols (emoji among them), controls, and what makes a symbol an emoji."""
+    return unicodedata.category(char)[0] in "PZSC" or "\ufe00" <= char <= "\ufe0f"
