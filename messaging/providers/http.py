@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,9 +14,18 @@ from django.conf import settings
 from .base import Knowledge, Outcome
 
 #: Raised before a byte of the request was written: the provider cannot have accepted anything.
-_NOT_WRITTEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NOT_WRITTEN = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
 _ACCOUNT_REFUSED = frozenset({401, 402})
-_LONGEST_RETRY_AFTER = 3600.0
+#: A `Retry-After: 0` must not become a worker that asks without end.
+_SHORTEST_RETRY_AFTER, _DEFAULT_RETRY_AFTER, _LONGEST_RETRY_AFTER = 1.0, 30.0, 3600.0
+#: Every answer of every provider is far shorter; what is longer is none of theirs.
+_LONGEST_ANSWER = 64 * 1024
 
 
 @functools.cache
@@ -37,14 +47,32 @@ def post_json(
 ) -> Outcome:
     """POST `payload` once. `accepted_id` reads the provider's id from a 2xx answer (see `Plivo._accepted_id`)."""
     try:
-        response = client().post(url, json=payload, auth=auth, headers={"Accept": "application/json"})
+        with client().stream("POST", url, json=payload, auth=auth, headers={"Accept": "application/json"}) as response:
+            body = _read(response)
     except _NOT_WRITTEN as error:
         return Outcome(Knowledge.REFUSED_FOR_NOW, detail=type(error).__name__)
-    except httpx.InvalidURL as error:
+    except (httpx.InvalidURL, UnicodeError) as error:  # raised while the request is built
         return Outcome(Knowledge.REFUSED, detail=type(error).__name__)
     except httpx.HTTPError as error:
         return Outcome(Knowledge.UNKNOWN, detail=type(error).__name__)
-    return classify(response.status_code, response.headers, response.content, accepted_id)
+    return classify(response.status_code, response.headers, body, accepted_id)
+
+
+def _read(response: httpx.Response) -> bytes:
+    """The answer's body, or b"" for one that breaks off, is too long, or drips for longer than two time-outs: the
+    status has come already, and says what it says. httpx limits each read and not their sum; a call must end well
+    before its claim's lease does.
+    """
+    until = time.monotonic() + 2 * settings.PROVIDER_TIMEOUT
+    body = b""
+    try:
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > _LONGEST_ANSWER or time.monotonic() > until:
+                return b""
+    except httpx.HTTPError:
+        return b""
+    return body
 
 
 def classify(
@@ -76,4 +104,6 @@ def classify(
 def _retry_after(headers: Mapping[str, str]) -> float:
     """Seconds to wait. RFC 9110 10.2.3 also allows a date; no SMS provider was seen to send one."""
     value = headers.get("retry-after", "").strip()
-    return min(float(value), _LONGEST_RETRY_AFTER) if value.isascii() and value.isdigit() else 30.0
+    if not (value.isascii() and value.isdigit()):
+        return _DEFAULT_RETRY_AFTER
+    return min(max(float(value), _SHORTEST_RETRY_AFTER), _LONGEST_RETRY_AFTER)
