@@ -2,10 +2,9 @@
 
 The code may be wrong; these constraints must not be. `tests/conversations/test_constraints.py` tries to violate each.
 
-A foreign key from every message to its hotline, account or organization would be checked by locking that one row for
-all webhooks at once, and would write to it. These three are therefore without a constraint on `Message` and `Reply`
-(`_SHARED`): a conversation has it, hotlines and accounts are never deleted while rows name them (PROTECT), and no
-index is kept for a column that another index begins with.
+A foreign key is checked by a lock on the row it names, and PostgreSQL writes that lock into the row. All webhooks of a
+raid would queue up at their one hotline, account and organization. These three are therefore without a constraint here
+(`_SHARED`); they are never deleted while rows name them (PROTECT). No index is kept where another begins so.
 """
 
 from __future__ import annotations
@@ -34,9 +33,7 @@ class Conversation(models.Model):
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, related_name="+", verbose_name=_("organization"), **_SHARED)
-    hotline = models.ForeignKey(
-        Hotline, models.PROTECT, db_index=False, related_name="conversations", verbose_name=_("hotline")
-    )
+    hotline = models.ForeignKey(Hotline, related_name="conversations", verbose_name=_("hotline"), **_SHARED)
     #: `privacy.pseudonyms`: who it is, without saying who it is.
     sender_key = models.BinaryField(max_length=16)
     key_epoch = models.CharField(max_length=8)

@@ -9,7 +9,6 @@ the row is as was assumed, and otherwise changes nothing. `tests/inbox/test_rece
 from __future__ import annotations
 
 import datetime
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -153,68 +152,69 @@ def receives_at_once() -> bool:
     return connection.vendor == "postgresql"
 
 
-def receive_at_once(conversation: Values, message: Values, reply: Values | None, previous_key: bytes | None) -> bool:
+def receive_at_once(values: Values) -> bool:
     """Store a new sender's message as given, or a blocked sender's without content; False, and no change, otherwise.
 
-    One statement is one transaction. Raises `IntegrityError`, and nothing is stored, when the message or its nonce
-    came in between.
+    `values` are `AT_ONCE`. One statement is one transaction. Raises `IntegrityError`, and nothing is stored, when the
+    message or its nonce came in between.
     """
-    named = {f"c_{name}": conversation[name] for name in CONVERSATION_COLUMNS}
-    named |= {f"m_{name}": message[name] for name in MESSAGE_COLUMNS if name != "conversation_id"}
-    chosen = reply or dict.fromkeys(REPLY_COLUMNS)
-    named |= {f"r_{name}": chosen[name] for name in REPLY_COLUMNS if name not in {"conversation_id", "message_id"}}
-    named |= {"has_reply": reply is not None, "previous_key": previous_key or conversation["sender_key"]}
     with connection.cursor() as cursor:
-        cursor.execute(_at_once(), named)
+        cursor.execute(_AT_ONCE, values)
         return bool(cursor.fetchone()[0])
 
 
-@functools.cache
-def _at_once() -> str:
-    """Casts are spelled out, because a bare parameter in a SELECT has no type of its own."""
-
-    def cast(model: type[Conversation | Message | Reply], prefix: str, columns: Sequence[str]) -> list[str]:
-        types = {field.column: field.db_type(connection) for field in model._meta.concrete_fields}
-        return [f"%({prefix}_{column})s::{types[column]}" for column in columns]
-
-    message_columns = [column for column in MESSAGE_COLUMNS if column != "conversation_id"]
-    message_values = dict(zip(message_columns, cast(Message, "m", message_columns), strict=True))
-    message_values["text_sealed"] = f"CASE WHEN x.blocked THEN NULL ELSE {message_values['text_sealed']} END"
-    message_values["disposition"] = f"CASE WHEN x.blocked THEN 'blocked' ELSE {message_values['disposition']} END"
-    message_values["reason"] = f"CASE WHEN x.blocked THEN '' ELSE {message_values['reason']} END"
-    reply_columns = [column for column in REPLY_COLUMNS if column not in {"conversation_id", "message_id"}]
-    return f"""
-    WITH blocked AS (
-        UPDATE {_CONVERSATION} SET messages_received = messages_received + 1,
-            last_message_at = GREATEST(last_message_at, %(m_received_at)s::timestamptz)
-        WHERE hotline_id = %(c_hotline_id)s AND sender_key = %(c_sender_key)s
-            AND blocked_until > %(m_received_at)s::timestamptz AND opted_out_at IS NULL
-            AND NOT EXISTS (SELECT 1 FROM {_MESSAGE} WHERE hotline_id = %(m_hotline_id)s
-                AND provider_id = %(m_provider_id)s)
-        RETURNING id
-    ), created AS (
-        INSERT INTO {_CONVERSATION} ({", ".join(CONVERSATION_COLUMNS)})
-        SELECT {", ".join(cast(Conversation, "c", CONVERSATION_COLUMNS))}
-        WHERE NOT EXISTS (SELECT 1 FROM blocked)
-            AND NOT EXISTS (SELECT 1 FROM {_BLOCK} b WHERE b.organization_id = %(c_organization_id)s
-                AND b.sender_key IN (%(c_sender_key)s, %(previous_key)s) AND b.conversation_id IS NULL
-                AND b.lifted_at IS NULL AND (b.until IS NULL OR b.until > %(m_received_at)s::timestamptz))
-            AND NOT EXISTS (SELECT 1 FROM {_CONVERSATION} WHERE hotline_id = %(c_hotline_id)s
-                AND sender_key = %(previous_key)s AND sender_key <> %(c_sender_key)s)
-        ON CONFLICT (hotline_id, sender_key) DO NOTHING
-        RETURNING id
-    ), stored AS (
-        INSERT INTO {_MESSAGE} (conversation_id, {", ".join(message_columns)})
-        SELECT x.id, {", ".join(message_values[column] for column in message_columns)}
-        FROM (SELECT id, TRUE AS blocked FROM blocked UNION ALL SELECT id, FALSE FROM created) x
-        RETURNING id, conversation_id
-    ), answered AS (
-        INSERT INTO {_REPLY} (message_id, conversation_id, {", ".join(reply_columns)})
-        SELECT stored.id, created.id, {", ".join(cast(Reply, "r", reply_columns))}
-        FROM stored JOIN created ON created.id = stored.conversation_id WHERE %(has_reply)s
-    )
-    SELECT EXISTS (SELECT 1 FROM stored)
-    """  # noqa: S608
+#: The parameters of `receive_at_once`, fewer than 50, because the driver translates longer statements anew each time.
+#: A new conversation is in its first episode, without a block and without an opt-out.
+AT_ONCE = (
+    *("organization_id", "hotline_id", "account_id", "now", "sender_key", "previous_key", "key_epoch"),
+    *("conversation_uuid", "sender_sealed", "slots_used", "reply_due_at"),
+    *("message_uuid", "provider_id", "nonce_hash", "disposition", "reason", "text_sealed", "units", "cost"),
+    *("reply_uuid", "purpose", "delayed", "due_at", "expires_at"),
+)
+# Casts are spelled out where a bare parameter in a SELECT would have no type of its own.
+_AT_ONCE = f"""
+WITH blocked AS (
+    UPDATE {_CONVERSATION} SET messages_received = messages_received + 1,
+        last_message_at = GREATEST(last_message_at, %(now)s)
+    WHERE hotline_id = %(hotline_id)s AND sender_key = %(sender_key)s
+        AND blocked_until > %(now)s AND opted_out_at IS NULL
+        AND NOT EXISTS (SELECT 1 FROM {_MESSAGE} WHERE hotline_id = %(hotline_id)s AND provider_id = %(provider_id)s)
+    RETURNING id
+), created AS (
+    INSERT INTO {_CONVERSATION} (uuid, organization_id, hotline_id, sender_key, key_epoch, sender_sealed, language,
+        messages_received, first_message_at, last_message_at, episode, episode_started_at, slots_used, reply_due_at,
+        block_cause)
+    SELECT %(conversation_uuid)s::uuid, %(organization_id)s, %(hotline_id)s, %(sender_key)s::bytea, %(key_epoch)s,
+        %(sender_sealed)s::bytea, '', 1, %(now)s, %(now)s, 1, %(now)s, %(slots_used)s, %(reply_due_at)s::timestamptz, ''
+    WHERE NOT EXISTS (SELECT 1 FROM blocked)
+        AND NOT EXISTS (SELECT 1 FROM {_BLOCK} WHERE organization_id = %(organization_id)s
+            AND sender_key IN (%(sender_key)s, %(previous_key)s) AND conversation_id IS NULL
+            AND lifted_at IS NULL AND (until IS NULL OR until > %(now)s))
+        AND NOT EXISTS (SELECT 1 FROM {_CONVERSATION} WHERE hotline_id = %(hotline_id)s
+            AND sender_key = %(previous_key)s AND sender_key <> %(sender_key)s)
+    ON CONFLICT (hotline_id, sender_key) DO NOTHING
+    RETURNING id
+), stored AS (
+    INSERT INTO {_MESSAGE} (uuid, organization_id, hotline_id, account_id, conversation_id, provider_id, nonce_hash,
+        disposition, reason, text_sealed, units, cost, received_at)
+    SELECT %(message_uuid)s::uuid, %(organization_id)s, %(hotline_id)s, %(account_id)s, known.id, %(provider_id)s,
+        %(nonce_hash)s::bytea, CASE WHEN known.is_new THEN %(disposition)s ELSE 'blocked' END,
+        CASE WHEN known.is_new THEN %(reason)s ELSE '' END,
+        CASE WHEN known.is_new THEN %(text_sealed)s::bytea END, %(units)s, %(cost)s::numeric, %(now)s
+    FROM (SELECT id, FALSE AS is_new FROM blocked UNION ALL SELECT id, TRUE FROM created) known
+    RETURNING id, conversation_id
+), answered AS (
+    INSERT INTO {_REPLY} (uuid, organization_id, hotline_id, conversation_id, message_id, episode, slot, purpose,
+        delayed, state, decided_at, due_at, expires_at, language, attempts, provider_id, detail, delivery,
+        delivery_sequence, error_code)
+    SELECT %(reply_uuid)s::uuid, %(organization_id)s, %(hotline_id)s, created.id, stored.id, 1, 1, %(purpose)s,
+        %(delayed)s, 'pending', %(now)s, %(due_at)s::timestamptz, %(expires_at)s::timestamptz, '', 0, '', '', '', 0, ''
+    FROM stored JOIN created ON created.id = stored.conversation_id
+    WHERE %(reply_uuid)s::uuid IS NOT NULL
+)
+SELECT EXISTS (SELECT 1 FROM stored)
+"""  # noqa: S608
+_AT_ONCE = " ".join(_AT_ONCE.split())
 
 
 def _prepared(meta: Any, columns: Sequence[str], values: Values) -> list[Any]:

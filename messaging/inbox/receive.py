@@ -140,8 +140,26 @@ def _draft(hook: Hook, message: InboundMessage, verification: Verification, chan
 
 
 def _received_at_once(draft: _Draft) -> bool:
-    reply = _reply_values(draft, draft.first.reply) if draft.first.reply else None
-    return sql.receive_at_once(draft.conversation, draft.message, reply, draft.previous_key)
+    conversation, message, reply = draft.conversation, draft.message, draft.first.reply
+    return sql.receive_at_once(
+        {
+            "now": draft.now,
+            "previous_key": draft.previous_key or conversation["sender_key"],
+            "conversation_uuid": conversation["uuid"],
+            "message_uuid": message["uuid"],
+            "reply_uuid": uuid.uuid4() if reply else None,
+            "purpose": reply.purpose.value if reply else "",
+            "delayed": reply.delayed if reply else False,
+            "due_at": reply.due_at if reply else None,
+            "expires_at": _expires_at(reply) if reply else None,
+            **{name: conversation[name] for name in sql.AT_ONCE if name in conversation},
+            **{name: message[name] for name in sql.AT_ONCE if name in message},
+        }
+    )
+
+
+def _expires_at(reply: PlannedReply) -> datetime.datetime:
+    return reply.due_at + datetime.timedelta(hours=settings.REPLY_EXPIRY_HOURS)
 
 
 def _receive_step_by_step(draft: _Draft) -> None:
@@ -249,7 +267,7 @@ def _reply_values(draft: _Draft, reply: PlannedReply) -> sql.Values:
         "state": ReplyState.PENDING.value,
         "decided_at": draft.now,
         "due_at": reply.due_at,
-        "expires_at": reply.due_at + datetime.timedelta(hours=settings.REPLY_EXPIRY_HOURS),
+        "expires_at": _expires_at(reply),
         "language": "",
         "attempts": 0,
         "provider_id": "",
