@@ -79,10 +79,11 @@ def decide(
     standing = _next_episode(policy, standing, now)
     if standing.opted_out_at is not None:
         return Decision(Disposition.STOPPED, standing, keep_content=False)
+    blocked = incoming.blocked_everywhere or (standing.blocked_until is not None and now < standing.blocked_until)
     if incoming.keyword is Keyword.STOP:
         stopped = dataclasses.replace(standing, opted_out_at=now, reply_due_at=None)
-        return Decision(Disposition.STOP, stopped, drop_waiting=True)
-    if incoming.blocked_everywhere or (standing.blocked_until is not None and now < standing.blocked_until):
+        return Decision(Disposition.STOP, stopped, keep_content=not blocked, drop_waiting=True)
+    if blocked:
         return Decision(Disposition.BLOCKED, standing, keep_content=False)
     if standing.slots_used >= policy.reply_limit:
         return Decision(Disposition.LIMIT, standing, keep_content=False)
