@@ -2,13 +2,15 @@
 
 `count_message`, `insert_message` and `insert_reply` are valid on PostgreSQL and on SQLite from 3.35, and together they
 are the whole of receiving. `receive_at_once` says the two commonest cases of a raid (a new sender, a blocked one) in
-one statement; only PostgreSQL allows writing in a WITH. It decides nothing: it applies what `shield.decide` said where
-the row is as was assumed, and otherwise changes nothing. `tests/inbox/test_receive_paths.py` holds both ways equal.
+one statement, `receive_blocked` the second alone; only PostgreSQL allows writing in a WITH. They decide nothing: they
+apply what `shield.decide` says where the row is as was assumed, and otherwise change nothing.
+`tests/inbox/test_receive_paths.py` holds all ways equal.
 """
 
 from __future__ import annotations
 
 import datetime
+import enum
 from collections.abc import Sequence
 from typing import Any
 
@@ -152,15 +154,34 @@ def receives_at_once() -> bool:
     return connection.vendor == "postgresql"
 
 
-def receive_at_once(values: Values) -> bool:
-    """Store a new sender's message as given, or a blocked sender's without content; False, and no change, otherwise.
+class AtOnce(enum.Enum):
+    """Whose message one statement stored; `NOBODY` means that it changed nothing."""
+
+    NOBODY = enum.auto()
+    NEW = enum.auto()
+    BLOCKED = enum.auto()
+
+
+def receive_at_once(values: Values) -> AtOnce:
+    """Store a new sender's message as given, or a blocked sender's without content; no change otherwise.
 
     `values` are `AT_ONCE`. One statement is one transaction. Raises `IntegrityError`, and nothing is stored, when the
     message or its nonce came in between.
     """
     with connection.cursor() as cursor:
         cursor.execute(_AT_ONCE, values)
-        return bool(cursor.fetchone()[0])
+        created, blocked = cursor.fetchone()
+    return AtOnce.NEW if created else AtOnce.BLOCKED if blocked else AtOnce.NOBODY
+
+
+def receive_blocked(values: Values) -> bool:
+    """Store the message of a sender who is likely to be blocked; False, and no change, if he is not.
+
+    `values` are the first of `AT_ONCE`, those of the message and its sender. Errors as in `receive_at_once`.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_BLOCKED_ONLY, values)
+        return cursor.fetchone() is not None
 
 
 #: The parameters of `receive_at_once`, fewer than 50, because the driver translates longer statements anew each time.
@@ -172,15 +193,24 @@ AT_ONCE = (
     *("reply_uuid", "purpose", "delayed", "due_at", "expires_at"),
 )
 # Casts are spelled out where a bare parameter in a SELECT would have no type of its own.
-_AT_ONCE = f"""
-WITH blocked AS (
+_BLOCKED = f"""blocked AS (
     UPDATE {_CONVERSATION} SET messages_received = messages_received + 1,
         last_message_at = GREATEST(last_message_at, %(now)s)
     WHERE hotline_id = %(hotline_id)s AND sender_key = %(sender_key)s
         AND blocked_until > %(now)s AND opted_out_at IS NULL
         AND NOT EXISTS (SELECT 1 FROM {_MESSAGE} WHERE hotline_id = %(hotline_id)s AND provider_id = %(provider_id)s)
     RETURNING id
-), created AS (
+)"""  # noqa: S608
+_BLOCKED_ONLY = f"""
+WITH {_BLOCKED}
+INSERT INTO {_MESSAGE} (uuid, organization_id, hotline_id, account_id, conversation_id, provider_id, nonce_hash,
+    disposition, reason, units, cost, received_at)
+SELECT %(message_uuid)s::uuid, %(organization_id)s, %(hotline_id)s, %(account_id)s, blocked.id, %(provider_id)s,
+    %(nonce_hash)s::bytea, 'blocked', '', %(units)s, %(cost)s::numeric, %(now)s
+FROM blocked RETURNING id
+"""  # noqa: S608
+_AT_ONCE = f"""
+WITH {_BLOCKED}, created AS (
     INSERT INTO {_CONVERSATION} (uuid, organization_id, hotline_id, sender_key, key_epoch, sender_sealed, language,
         messages_received, first_message_at, last_message_at, episode, episode_started_at, slots_used, reply_due_at,
         block_cause)
@@ -212,9 +242,9 @@ WITH blocked AS (
     FROM stored JOIN created ON created.id = stored.conversation_id
     WHERE %(reply_uuid)s::uuid IS NOT NULL
 )
-SELECT EXISTS (SELECT 1 FROM stored)
+SELECT EXISTS (SELECT 1 FROM created), EXISTS (SELECT 1 FROM blocked)
 """  # noqa: S608
-_AT_ONCE = " ".join(_AT_ONCE.split())
+_BLOCKED_ONLY, _AT_ONCE = (" ".join(statement.split()) for statement in (_BLOCKED_ONLY, _AT_ONCE))
 
 
 def _prepared(meta: Any, columns: Sequence[str], values: Values) -> list[Any]:

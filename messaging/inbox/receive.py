@@ -75,27 +75,56 @@ def receive(hook: Hook, message: InboundMessage, verification: Verification, cha
 
     Raises database errors as they are: the caller must not acknowledge what was not stored.
     """
-    draft = _draft(hook, message, verification, secrets.randbelow(1 << 32) / (1 << 32) if chance is None else chance)
+    sender = senders.canonical(message.sender)
+    pseudonym = pseudonyms.current(hook.organization_id, sender, message.received_at)
+    row = _message_row(hook, message, verification)
+    said = keyword(message.text)
     try:
-        if not (draft.simple and sql.receives_at_once() and _received_at_once(draft)):
+        if said is not Keyword.STOP and _received_as_blocked(row, pseudonym.key):
+            return Receipt.STORED
+        draft = _draft(hook, message, row, sender, pseudonym, said, _chance() if chance is None else chance)
+        if not (draft.simple and _received_at_once(draft)):
             with transaction.atomic():
                 _receive_step_by_step(draft)
     except (_AlreadyThere, IntegrityError):
-        receipt = _told_apart(hook, draft.message["provider_id"], draft.message["nonce_hash"])
+        receipt = _told_apart(hook, row["provider_id"], row["nonce_hash"])
         if receipt is None:  # no constraint of these two: a fault of ours, and the provider must try again
             raise
         return receipt
     return Receipt.STORED
 
 
-def _draft(hook: Hook, message: InboundMessage, verification: Verification, chance: float) -> _Draft:
+def _chance() -> float:
+    return secrets.randbelow(1 << 32) / (1 << 32)
+
+
+def _message_row(hook: Hook, message: InboundMessage, verification: Verification) -> sql.Values:
+    """The row to insert, less what is decided and what only an unblocked sender's message keeps."""
+    return {
+        "uuid": uuid.uuid4(),
+        "organization_id": hook.organization_id,
+        "hotline_id": hook.hotline_id,
+        "account_id": hook.account_id,
+        # Ids longer than the column, and none was ever seen, are kept as what tells them apart.
+        "provider_id": message.id if len(message.id) <= 64 else _digest(message.id),
+        "nonce_hash": nonce_hash(verification),
+        "units": message.units,
+        "cost": message.cost,
+        "received_at": message.received_at,
+    }
+
+
+def _draft(
+    hook: Hook,
+    message: InboundMessage,
+    row: sql.Values,
+    sender: str,
+    pseudonym: pseudonyms.Pseudonym,
+    said: Keyword,
+    chance: float,
+) -> _Draft:
     now = message.received_at
-    sender = senders.canonical(message.sender)
-    incoming = Incoming(
-        keyword=keyword(message.text),
-        refusal=answerable.refusal(sender, hook.policy.countries, own_numbers()),
-    )
-    pseudonym = pseudonyms.current(hook.organization_id, sender, now)
+    incoming = Incoming(keyword=said, refusal=answerable.refusal(sender, hook.policy.countries, own_numbers()))
     previous = pseudonyms.previous(hook.organization_id, sender, now)
     first = decide(hook.policy, fresh(now), incoming, now, chance)
     conversation_uuid = uuid.uuid4()
@@ -112,20 +141,7 @@ def _draft(hook: Hook, message: InboundMessage, verification: Verification, chan
         "last_message_at": now,
         **_columns(first.standing),
     }
-    message_uuid = uuid.uuid4()
-    row = {
-        "uuid": message_uuid,
-        "organization_id": hook.organization_id,
-        "hotline_id": hook.hotline_id,
-        "account_id": hook.account_id,
-        # Ids longer than the column, and none was ever seen, are kept as what tells them apart.
-        "provider_id": message.id if len(message.id) <= 64 else _digest(message.id),
-        "nonce_hash": nonce_hash(verification),
-        "text_sealed": _seal_text(hook, message.text, message_uuid, now) if message.text else None,
-        "units": message.units,
-        "cost": message.cost,
-        "received_at": now,
-    }
+    text_sealed = _seal_text(hook, message.text, row["uuid"], now) if message.text else None
     return _Draft(
         hook,
         now,
@@ -135,13 +151,32 @@ def _draft(hook: Hook, message: InboundMessage, verification: Verification, chan
         previous.key if previous else None,
         first,
         conversation,
-        row | _judged(first, incoming),
+        row | _judged(first, incoming) | {"text_sealed": text_sealed},
     )
 
 
+#: Senders of whom this process knows that they were blocked: a hint what to ask first, never an answer.
+_seen_blocked: dict[tuple[int, bytes], None] = {}
+_SEEN_LIMIT = 50_000
+
+
+def _received_as_blocked(row: sql.Values, sender_key: bytes) -> bool:
+    """A troll's thousandth message: nothing is sealed, parsed or decided for it any more."""
+    identity = (row["hotline_id"], sender_key)
+    if identity not in _seen_blocked:
+        return False
+    values = {**row, "message_uuid": row["uuid"], "sender_key": sender_key, "now": row["received_at"]}
+    if sql.receive_blocked(values):
+        return True
+    _seen_blocked.pop(identity, None)
+    return False
+
+
 def _received_at_once(draft: _Draft) -> bool:
+    if not sql.receives_at_once():
+        return False
     conversation, message, reply = draft.conversation, draft.message, draft.first.reply
-    return sql.receive_at_once(
+    stored = sql.receive_at_once(
         {
             "now": draft.now,
             "previous_key": draft.previous_key or conversation["sender_key"],
@@ -156,6 +191,11 @@ def _received_at_once(draft: _Draft) -> bool:
             **{name: message[name] for name in sql.AT_ONCE if name in message},
         }
     )
+    if stored is sql.AtOnce.BLOCKED:
+        if len(_seen_blocked) >= _SEEN_LIMIT:
+            _seen_blocked.clear()
+        _seen_blocked[draft.hook.hotline_id, conversation["sender_key"]] = None
+    return stored is not sql.AtOnce.NOBODY
 
 
 def _expires_at(reply: PlannedReply) -> datetime.datetime:
