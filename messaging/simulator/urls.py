@@ -1,5 +1,13 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from . import views
+
+app_name = "simulator"
+urlpatterns: list[URLPattern] = [
+    path("", views.page, name="page"),
+    path("sign/", views.sign, name="sign"),
+    path("state/", views.state, name="state"),
+    path("carrier/v1/Account/<str:auth_id>/Message/", views.carrier_messages, name="carrier-messages"),
+]

@@ -1,0 +1,107 @@
+# Everything one does with Paravent. `make` lists it.
+
+PORT    ?= 8000
+DATA    ?= var
+VENV    ?= .venv
+# The arguments of pytest: `make test ARGS="tests/inbox -x"`.
+ARGS    ?=
+
+python   = $(VENV)/bin/python
+manage   = $(python) manage.py
+pip      = $(python) -m pip install --quiet --disable-pip-version-check --require-hashes
+secret   = $(DATA)/secret.key
+master   = $(DATA)/master.key
+sources  = manage.py platform numbers messaging tests
+
+# A demo on this machine: SQLite, one process, the simulator in place of a carrier.
+demo_environment = PARAVENT_DEMO=1 \
+	PARAVENT_DATA_DIR=$(DATA) \
+	PARAVENT_SECRET_KEY_FILE=$(secret) \
+	PARAVENT_MASTER_KEY_FILE=$(master) \
+	PARAVENT_PUBLIC_URL=http://127.0.0.1:$(PORT)
+# For commands that read the settings and no data.
+tool_environment = PARAVENT_DEMO=1 PARAVENT_SECRET_KEY=only-for-tools-0123456789-abcdefghijklmnopqrstuvwxyz \
+	PARAVENT_MASTER_KEY=b25seS1mb3ItdG9vbHMtbWFzdGVyLWtleS0zMmJ5dGU=
+
+.DEFAULT_GOAL = help
+.PHONY: help run test lint format lock messages migrations bench screenshots clean
+.DELETE_ON_ERROR:
+
+help: ## List what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/base.stamp $(secret) $(master) ## Serve the demo: make run PORT=8000
+	@$(demo_environment) $(manage) serve --port $(PORT) --probe
+	@$(demo_environment) $(manage) migrate --verbosity 0
+	@$(demo_environment) $(manage) demo
+	@exec env $(demo_environment) $(manage) serve --port $(PORT)
+
+test: $(VENV)/development.stamp ## Run the tests: make test ARGS="tests/inbox -x"
+	@$(python) -m pytest $(ARGS)
+
+lint: $(VENV)/development.stamp ## Check style, types, the direction of imports, migrations
+	@$(VENV)/bin/ruff check $(sources)
+	@$(VENV)/bin/ruff format --check $(sources)
+	@$(tool_environment) $(VENV)/bin/mypy
+	@$(tool_environment) $(VENV)/bin/lint-imports
+	@$(tool_environment) $(manage) makemigrations --check --dry-run
+
+format: $(VENV)/development.stamp ## Format the code, and mend what ruff can mend
+	@$(VENV)/bin/ruff check --fix $(sources)
+	@$(VENV)/bin/ruff format $(sources)
+
+lock: $(VENV)/development.stamp ## Lock requirements/*.in with hashes, for every Python and platform
+	@command -v uv >/dev/null || { echo "uv is needed: https://docs.astral.sh/uv/"; exit 1; }
+	@for layer in base production development; do \
+		UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version 3.11 \
+			--generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+			requirements/$$layer.in --output-file requirements/$$layer.txt || exit 1; \
+	done
+
+messages: $(VENV)/development.stamp ## Collect texts to translate, and compile the translations
+	@$(tool_environment) $(manage) makemessages --verbosity 0 --locale fr --no-obsolete --add-location file \
+		--ignore $(VENV) --ignore var --ignore tests
+	@$(tool_environment) $(manage) compilemessages --verbosity 0 --ignore $(VENV)
+
+migrations: $(VENV)/development.stamp ## Write migrations for changed models
+	@$(tool_environment) $(manage) makemigrations
+
+bench: $(VENV)/development.stamp ## Measure requests per second, into docs/benchmarks.md
+	@$(python) -m tests.bench
+
+screenshots: $(VENV)/development.stamp ## Photograph the pages with Chromium, into docs/pictures/
+	@$(python) -m tests.tour.screenshots
+
+clean: ## Remove the virtual environment and caches; var/ stays
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# --- what the above stand on ----------------------------------------------------------------------------------------
+# The newest Python that really starts (a shim may not) and has what a virtual environment and SQLite need.
+$(VENV)/bin/python:
+	@for candidate in python3.13 python3.12 python3.11 python3; do \
+		if $$candidate -c 'import ensurepip, sqlite3, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "Creating $(VENV) with $$($$candidate --version)"; \
+			exec $$candidate -m venv --clear $(VENV); \
+		fi; \
+	done; \
+	echo "Paravent needs Python 3.11 or newer with venv and sqlite3, and none was found."; \
+	echo "On Debian and Ubuntu: apt install python3 python3-venv"; \
+	exit 1
+
+# A stamp is older than its lock when the lock changed; only then is anything installed.
+$(VENV)/base.stamp: requirements/base.txt | $(VENV)/bin/python
+	@echo "Installing requirements/base.txt"
+	@$(pip) --requirement requirements/base.txt
+	@touch $@
+
+$(VENV)/development.stamp: requirements/development.txt | $(VENV)/bin/python
+	@echo "Installing requirements/development.txt"
+	@$(pip) --requirement requirements/development.txt
+	@touch $@
+
+$(secret): | $(VENV)/base.stamp
+	@mkdir -p -m 700 $(DATA)
+	@umask 077 && $(python) -c 'import secrets; print(secrets.token_urlsafe(50))' > $@
+
+$(master): | $(VENV)/base.stamp $(secret)
+	@$(tool_environment) $(manage) create_key --if-missing $@

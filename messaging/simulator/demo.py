@@ -1,0 +1,118 @@
+"""The organization that `make run` shows: three numbers of the simulator, and an owner who may change them."""
+
+from __future__ import annotations
+
+import secrets
+import string
+import uuid
+from dataclasses import dataclass
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from hotlines.models import Account, Hotline, default_countries
+from organizations.models import Member, Organization
+from replies.models import Purpose, ReplyTemplate
+
+from .phones import PROVIDER
+
+#: By this the demo is known again, whatever it is renamed to.
+ORGANIZATION = uuid.UUID("7d0f2017-1027-4a00-8000-000000000033")
+OWNER = "demo"
+COUNTRIES = [*default_countries(), "BE", "CH", "LU", "GB", "ES", "DE", "IT", "NL", "PT"]
+_UPPER_AND_DIGITS = string.ascii_uppercase + string.digits
+
+
+@dataclass(frozen=True)
+class Line:
+    """A hotline of the demo. The numbers are of the range that ARCEP keeps for fiction: nobody has them."""
+
+    name: str
+    number: str
+    kind: str
+    delay_seconds: int
+
+
+LINES = (
+    Line("Anti-harcèlement", "+33199001217", "anti-harassment", 0),
+    Line("Anti-relous", "+33199001027", "anti-relous", 0),
+    Line("LGBT", "+33199001705", "lgbt", 5),
+)
+
+
+@transaction.atomic
+def load() -> bool:
+    """Create the demo's organization. False, and no change, where it exists: what somebody changed in it stays."""
+    if Organization.objects.filter(uuid=ORGANIZATION).exists():
+        return False
+    organization = Organization.objects.create(
+        uuid=ORGANIZATION, name="Association de démonstration", alert_email="alertes@example.org"
+    )
+    account = Account(organization=organization, provider=PROVIDER, label="Simulateur")
+    account.credentials = _new_credentials()
+    account.save()
+    for line in LINES:
+        hotline = Hotline(
+            organization=organization,
+            account=account,
+            name=line.name,
+            number=line.number,
+            kind=line.kind,
+            state=Hotline.State.ACTIVE,
+            countries=COUNTRIES,
+            reply_limit=5,
+            delay_seconds=line.delay_seconds,
+            jitter_seconds=0,
+        )
+        hotline.full_clean()
+        hotline.save()
+        _write_texts(hotline)
+    return True
+
+
+def renew_password() -> str:
+    """Give the demo's owner a new password, the only one that works from now on, and return it."""
+    user, created = get_user_model().objects.get_or_create(username=OWNER)
+    organization = Organization.objects.get(uuid=ORGANIZATION)
+    if created:
+        Member.objects.create(organization=organization, user=user, role=Member.Role.OWNER)
+    password = "-".join(secrets.token_hex(2) for _ in range(4))
+    _open_admin(user, password)
+    return password
+
+
+def _open_admin(user: User, password: str) -> None:
+    user.is_staff = user.is_active = True
+    user.set_password(password)
+    user.save()
+
+
+def _new_credentials() -> dict[str, str]:
+    """Random, and of the form that Plivo's have."""
+    tail = "".join(secrets.choice(_UPPER_AND_DIGITS) for _ in range(18))
+    return {"auth_id": f"MA{tail}", "auth_token": secrets.token_urlsafe(30)}
+
+
+_TEXTS = {
+    "fr": {
+        Purpose.REPLY: "Si vous recevez ce message, c'est que votre interlocuteur (trice) estime que vous le "
+        "harceliez. Veuillez ne plus l'importuner ainsi !",
+        Purpose.HELP: "Ce numero repond automatiquement a la place d'une personne qui ne souhaite pas etre contactee. "
+        "Repondez STOP pour ne plus rien recevoir.",
+    },
+    "en": {
+        Purpose.REPLY: "If you receive this message, the person you are writing to feels harassed by you. "
+        "Please do not bother them any more.",
+        Purpose.HELP: "This number answers by itself for somebody who does not wish to be contacted. "
+        "Reply STOP to receive nothing more.",
+    },
+}
+
+
+def _write_texts(hotline: Hotline) -> None:
+    for language, texts in _TEXTS.items():
+        for purpose, text in texts.items():
+            ReplyTemplate.objects.create(
+                organization=hotline.organization, hotline=hotline, purpose=purpose, language=language, text=text
+            )

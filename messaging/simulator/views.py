@@ -1,0 +1,155 @@
+"""The phone's page, what its script asks for, and the loopback carrier's door. Nothing here exists in production."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+
+from hotlines.models import Hotline
+from privacy import vault
+
+from . import carrier, journey, phones, signing
+from .script_texts import script_texts
+
+_BODY_LIMIT = 64 * 1024
+
+View = TypeVar("View", bound=Callable[..., HttpResponse])
+
+
+def only_with_simulator(view: View) -> View:
+    """The addresses exist only with the simulator; this holds even where somebody includes them by mistake."""
+
+    @functools.wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not settings.SIMULATOR:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return cast("View", never_cache(guarded))
+
+
+@only_with_simulator
+@require_GET
+def page(request: HttpRequest) -> HttpResponse:
+    """A phone to text the simulated hotlines with."""
+    hotlines = [
+        (hotline, phones.spaced(hotline.number)) for hotline in phones.hotlines().order_by("organization__name", "pk")
+    ]
+    addresses = {"sign": "sign/", "state": "state/"}
+    context = {
+        "hotlines": hotlines,
+        "examples": phones.EXAMPLES,
+        "longest_text": phones.LONGEST_TEXT,
+        "script_data": {"addresses": addresses, "texts": script_texts()},
+        "languages": settings.LANGUAGES,
+    }
+    return render(request, "simulator/phone.html", context)
+
+
+@only_with_simulator
+@require_POST
+def sign(request: HttpRequest) -> HttpResponse:
+    """Take a text that was written on a phone, and hand back the request that a carrier would make of it.
+
+    JSON `{hotline, phone, text}` to `{uuid, request: {path, headers, body}}`; the page's script posts the request.
+    """
+    try:
+        asked = json.loads(request.body)
+        written, text = str(asked["phone"]), str(asked["text"])
+        hotline_uuid = uuid.UUID(str(asked["hotline"]))
+    except (ValueError, KeyError, TypeError):
+        return _problem(_("The page sent something unexpected. Load it again."))
+    hotline = get_object_or_404(phones.hotlines(), uuid=hotline_uuid)
+    phone = phones.digits(written)
+    if phone is None:
+        return _problem(_("That is not a number one can text from. Write it like +33 6 39 98 01 23."))
+    text = text.encode("utf-8", "replace").decode()
+    if not text.strip() or len(text) > phones.LONGEST_TEXT:
+        return _problem(_("Write a text of 1 to %(most)d characters.") % {"most": phones.LONGEST_TEXT})
+    row = phones.remember(hotline, phone, text)
+    signed = signing.message_request(hotline, phone, text, row.uuid)
+    return JsonResponse({"uuid": str(row.uuid), "request": signed.as_json()})
+
+
+@only_with_simulator
+@require_GET
+def state(request: HttpRequest) -> HttpResponse:
+    """All that the page shows of a phone and a hotline, and the reports its script has to post. It changes nothing."""
+    phone = phones.digits(request.GET.get("phone", ""))
+    try:
+        hotline_uuid = uuid.UUID(request.GET.get("hotline", ""))
+    except ValueError:
+        raise Http404 from None
+    hotline = get_object_or_404(phones.hotlines(), uuid=hotline_uuid)
+    if phone is None:
+        return _problem(_("That is not a number one can text from. Write it like +33 6 39 98 01 23."))
+    texts = phones.history(hotline, phone)
+    footing = phones.footing(hotline, phone, timezone.now())
+    return JsonResponse(
+        {
+            "texts": [_as_json(text) for text in texts],
+            "journeys": journey.of_texts(hotline, texts),
+            "reports": journey.reports_due(hotline, texts),
+            "footing": {
+                "slots_used": footing.slots_used,
+                "reply_limit": footing.reply_limit,
+                "cause": footing.cause,
+                "until": footing.until.isoformat() if footing.until else "",
+                "words": footing.words,
+            },
+            "active": hotline.state == Hotline.State.ACTIVE,
+        }
+    )
+
+
+def _as_json(row: Any) -> dict[str, Any]:
+    try:
+        text = row.text
+    except vault.Unreadable:
+        text = "\N{REPLACEMENT CHARACTER}"
+    return {
+        "uuid": str(row.uuid),
+        "arrived": row.reply_uuid is not None,
+        "text": text,
+        "at": row.created_at.isoformat(),
+    }
+
+
+def _problem(words: str) -> JsonResponse:
+    return JsonResponse({"problem": words}, status=400)
+
+
+@csrf_exempt
+@only_with_simulator
+@require_POST
+def carrier_messages(request: HttpRequest, auth_id: str) -> HttpResponse:
+    """Plivo's `POST /v1/Account/{auth_id}/Message/`, answered as Plivo answers."""
+    api_id = str(uuid.uuid4())
+    account = carrier.authenticate(auth_id, request.headers.get("Authorization", ""))
+    if account is None:
+        refused = JsonResponse({"api_id": api_id, "error": "authentication failed"}, status=401)
+        refused.headers["WWW-Authenticate"] = 'Basic realm="carrier"'
+        return refused
+    if not re.fullmatch(r"application/json(;.*)?", request.headers.get("Content-Type", "")):
+        return JsonResponse({"api_id": api_id, "error": "JSON is expected"}, status=400)
+    try:
+        if int(request.headers.get("Content-Length") or 0) > _BODY_LIMIT:
+            raise carrier.Refused("too large")
+        row = carrier.take(account, request.body)
+    except carrier.Refused as error:
+        return JsonResponse({"api_id": api_id, "error": str(error)}, status=400)
+    answer = {"api_id": api_id, "message": "message(s) queued", "message_uuid": [str(row.uuid)]}
+    return JsonResponse(answer, status=202)
