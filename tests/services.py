@@ -25,10 +25,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
@@ -44,10 +44,14 @@ class Missing(Exception):
 
 @dataclass(frozen=True)
 class PostgreSQL:
-    """A running server. `socket_folder` is the only way in."""
+    """A running server. `socket_folder` is the only way in; `log` is what it says."""
 
     socket_folder: Path
     psql: Path
+
+    @property
+    def log(self) -> Path:
+        return self.socket_folder / "log"
 
     def url(self, database: str = "paravent") -> str:
         """The URL of `database`, as `PARAVENT_DATABASE_URL` wants it."""
@@ -110,9 +114,11 @@ def postgresql(*, durable: bool = False) -> Iterator[PostgreSQL]:
         if not durable:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        with _guarded([programs / "postgres", "-D", data, *flags], folder) as guard:
+        command: list[str | Path] = [programs / "postgres", "-D", data, *flags]
+        # SIGINT: end now, without waiting for its clients
+        with Guarded(command, log=folder / "log", folder=folder, stop_signal=signal.SIGINT) as guard:
             server = PostgreSQL(folder, programs / "psql")
-            _wait_until(lambda: _answers(server), guard, folder, "PostgreSQL")
+            wait_until(lambda: _answers(server), guard, folder / "log", "PostgreSQL")
             yield server
 
 
@@ -130,8 +136,8 @@ def redis() -> Iterator[str]:
     with _own_folder("redis") as folder:
         port, password = free_port(), secrets.token_hex(8)
         flags = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
-        with _guarded([program, *flags, "--requirepass", password], folder) as guard:
-            _wait_until(lambda: _pongs(port, password), guard, folder, program.name)
+        with Guarded([program, *flags, "--requirepass", password], log=folder / "log", folder=folder) as guard:
+            wait_until(lambda: _pongs(port, password), guard, folder / "log", program.name)
             yield f"redis://:{password}@127.0.0.1:{port}/0"
 
 
@@ -186,59 +192,96 @@ def _checked(command: Sequence[str | Path], folder: Path) -> None:
         raise RuntimeError(f"{command[0]} failed: {done.stderr.strip()}")
 
 
-@contextlib.contextmanager
-def _guarded(command: Sequence[str | Path], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `command` until the block ends or this process does."""
-    guard = subprocess.Popen(
-        [sys.executable, __file__, "guard", str(folder), *map(str, command)],
-        stdin=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C in a terminal is for us; the guard learns of it when the pipe closes
-    )
-    try:
-        yield guard
-    finally:
-        assert guard.stdin is not None
-        guard.stdin.close()
+class Guarded:
+    """A process that ends when its owner does. It leads a process group of its own, guard included."""
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        *,
+        log: Path,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+    ) -> None:
+        self._guard = subprocess.Popen(
+            [
+                sys.executable,
+                __file__,
+                "guard",
+                str(log),
+                str(folder or ""),
+                str(int(stop_signal)),
+                *map(str, command),
+            ],
+            stdin=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,  # Ctrl-C in a terminal is for us; the guard learns of it when the pipe closes
+        )
+
+    @property
+    def pid(self) -> int:
+        """The guard's, which is also the group's; the process is its child."""
+        return self._guard.pid
+
+    @property
+    def running(self) -> bool:
+        return self._guard.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL to the whole group at once: nothing in it gets to clean up."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self._guard.wait()
+
+    def stop(self) -> None:
+        assert self._guard.stdin is not None
+        self._guard.stdin.close()
         try:
-            guard.wait(_STOP_SECONDS + 5)
+            self._guard.wait(_STOP_SECONDS + 5)
         except subprocess.TimeoutExpired:
-            guard.kill()
-            guard.wait()
+            self.kill()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
 
 
-def _guard(folder: Path, command: Sequence[str]) -> int:
-    """Hold the server `command`: stop it when standard input closes, and leave nothing in `folder`."""
+def _guard(log: Path, folder: str, stop_signal: int, command: Sequence[str]) -> int:
+    """Hold the process `command`: stop it when standard input closes, and leave nothing in `folder`."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
-    with (folder / "log").open("wb") as log:
+    rights = _as_owner() if folder else {}
+    with log.open("ab") as output:
         server = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **_as_owner()
+            command, cwd=folder or None, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **rights
         )
+    stopping = threading.Event()
 
     def stop() -> None:
         sys.stdin.buffer.read()
-        server.send_signal(signal.SIGINT)  # PostgreSQL: end now, without waiting for its clients
+        stopping.set()
+        server.send_signal(stop_signal)
         try:
             server.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
+            os.killpg(os.getpgrp(), signal.SIGKILL)
 
-    stopper = threading.Thread(target=stop, daemon=True)
-    stopper.start()
+    threading.Thread(target=stop, daemon=True).start()
     status = int(server.wait())
-    if not sys.stdin.closed and stopper.is_alive() and status not in {0, -signal.SIGINT}:
-        return status
-    stopper.join()
-    return 0
+    if folder and stopping.is_set():
+        shutil.rmtree(folder, ignore_errors=True)
+    return status
 
 
-def _wait_until(ready: Callable[[], bool], guard: subprocess.Popen[bytes], folder: Path, name: str) -> None:
+def wait_until(ready: Callable[[], bool], process: Guarded, log: Path, name: str) -> None:
+    """Wait for `ready`. Raises `RuntimeError`, with what `process` said, when it ends or 30 s are over."""
     until = time.monotonic() + _START_SECONDS
     while not ready():
-        if guard.poll() is not None or time.monotonic() > until:
-            log = folder / "log"
+        if not process.running or time.monotonic() > until:
             raise RuntimeError(f"{name} did not start:\n{log.read_text(errors='replace') if log.exists() else ''}")
         time.sleep(0.05)
 
@@ -292,7 +335,7 @@ def _run(command: Sequence[str], *, durable: bool) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     if arguments[:1] == ["guard"]:
-        return _guard(Path(arguments[1]), arguments[2:])
+        return _guard(Path(arguments[1]), arguments[2], int(arguments[3]), arguments[4:])
     parser = argparse.ArgumentParser(description="Run a command with PostgreSQL and Redis of its own.")
     parser.add_argument("run", choices=["run"])
     parser.add_argument("--durable", action="store_true", help="PostgreSQL waits for the disk, as in production")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.test import Client
 from plivo.utils import signature_v3
 
-from hotlines.models import Hotline
+if TYPE_CHECKING:
+    from hotlines.models import Hotline
 
 PUBLIC = "https://hotline.example.org"
 FORM = "application/x-www-form-urlencoded"

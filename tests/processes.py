@@ -1,0 +1,91 @@
+"""Web, worker and scheduler as processes of their own, started by the commands production uses."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import django
+from tests.services import Guarded, wait_until
+
+ROOT = Path(__file__).resolve().parents[1]
+PUBLIC_URL = "https://hotline.example.org"
+HOST = "hotline.example.org"
+_AREAS = ("platform", "numbers", "messaging")
+
+
+def production(database_url: str, data: Path, redis_url: str | None = None, **changes: str) -> dict[str, str]:
+    """The environment of a production process behind one proxy, with secrets made for this run."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PARAVENT_", "DJANGO_"))}
+    return {
+        **inherited,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *(str(ROOT / area) for area in _AREAS)]),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "PYTHONWARNINGS": "ignore:No directory at",  # no static files were collected, and none are asked for
+        "PARAVENT_SECRET_KEY": secrets.token_urlsafe(48),
+        "PARAVENT_MASTER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "PARAVENT_PUBLIC_URL": PUBLIC_URL,
+        "PARAVENT_ALLOWED_HOSTS": HOST,
+        "PARAVENT_TRUSTED_PROXIES": "1",
+        "PARAVENT_DATABASE_URL": database_url,
+        "PARAVENT_DATA_DIR": str(data),
+        "PARAVENT_ENGINE": "celery",
+        "PARAVENT_MAIL_URL": "memorymail://",
+        **({"PARAVENT_REDIS_URL": redis_url} if redis_url else {}),
+        **changes,
+    }
+
+
+def manage(environment: Mapping[str, str], *arguments: str) -> str:
+    """Run a command of manage.py to its end; returns what it printed. Raises `RuntimeError` with what it said."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "manage.py", *arguments],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"manage.py {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def be_one_of_them(environment: Mapping[str, str]) -> None:
+    """Make this process a production process too, for seeding: settings are read once, so call it once, first."""
+    for name in [name for name in os.environ if name.startswith("PARAVENT_")]:
+        del os.environ[name]
+    os.environ.update(environment)
+    sys.path[1:1] = environment["PYTHONPATH"].split(os.pathsep)
+    django.setup()
+
+
+@contextlib.contextmanager
+def web(
+    environment: Mapping[str, str], port: int, log: Path, *, workers: int = 1, threads: int = 4
+) -> Iterator[Guarded]:
+    """A web process, answering when the block begins."""
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--port", str(port)]
+    command += ["--workers", str(workers), "--blocking-threads", str(threads), "config.wsgi:application"]
+    with Guarded(command, log=log, environment=environment) as process:
+        wait_until(lambda: _answers(port), process, log, "the web process")
+        yield process
+
+
+def _answers(port: int) -> bool:
+    """Whether the application behind `port` is loaded: even its 404 tells."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/hooks/", headers={"Host": HOST})
+        return connection.getresponse().status == 404
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
