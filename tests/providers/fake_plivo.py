@@ -1,0 +1,403 @@
+"""Plivo's message API on loopback: it checks what it gets, writes it down before it answers, and fails as it is told.
+
+In a test:
+
+    with FakePlivo() as plivo:
+        plivo.script("429:7", "202")          # the next two requests; afterwards `plivo.default`
+        ...
+        assert plivo.accepted == 1
+
+As a process, for runs that kill and restart ours (the verdict comes from the ledger, never from our own counters):
+
+    python -m tests.providers.fake_plivo --port 8900 --ledger ledger.jsonl --account MAXX...:token \
+        --faults reset-after+accept=0.01,429:1=0.005 --seed 7 --reports queued,sent,delivered --report-to http://127.0.0.1:8000
+
+A behaviour is `what[:argument][+accept]`:
+
+    202, 400, 503, ...    that status; 202 accepts, the others only with `+accept`; `429:7` has Retry-After: 7
+    garbage               202 with broken JSON          reset-before    connection reset, nothing read
+    empty                 202 without a body            reset-after     connection reset after reading
+    no-uuid               202 with an empty list        silent          read, never answered
+    huge                  202 with a megabyte           slow:0.5        202 after that many seconds
+    truncated             202, breaks off in its body   redirect        307 to the same address
+    drip                  202, one byte at a time
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import json
+import os
+import random
+import secrets
+import signal
+import socket
+import struct
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.providers.plivo_protocol import PATH, complaints, post_signed, report_fields
+
+#: Of the other behaviours, those after which Plivo has the message.
+ACCEPTING = {"202", "garbage", "empty", "huge", "truncated", "slow", "drip"}
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    what: str
+    argument: str
+    accepts: bool
+
+    @classmethod
+    def parse(cls, written: str) -> Behaviour:
+        head, _plus, accept = written.partition("+")
+        what, _colon, argument = head.partition(":")
+        if accept not in {"", "accept"}:
+            raise ValueError(written)
+        return cls(what, argument, accepts=bool(accept) or what in ACCEPTING)
+
+
+@dataclass(frozen=True)
+class Reports:
+    """The delivery reports that follow an accepted message.
+
+    Each of `statuses` is posted `times` times, in order or `shuffled`; `to` is where to connect instead of the URL's
+    own host (the signature is over the URL as given); a report that is not answered 2xx comes again after `retries`.
+    """
+
+    statuses: Sequence[str] = ()
+    times: int = 1
+    shuffled: bool = False
+    to: str = ""
+    retries: Sequence[float] = ()
+    delay: float = 0.0
+
+
+class Ledger:
+    """One JSON object per request, on disk before the answer: what stands here, the provider knows."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if path else None
+
+    def write(self, entry: dict[str, Any]) -> None:
+        with self._lock:
+            entry = {"n": len(self.entries) + 1, "at": time.time(), **entry}
+            self.entries.append(entry)
+            if self._file is not None:
+                os.write(self._file, json.dumps(entry).encode() + b"\n")
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: FakePlivo
+    protocol_version = "HTTP/1.1"
+    # Headers and body in one segment: two writes would meet Nagle's algorithm and wait 40 ms for an ACK.
+    wbufsize = -1
+    timeout = 30
+    behaviour: Behaviour
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
+        pass
+
+    def handle_one_request(self) -> None:
+        try:
+            if not self.connection.recv(1, socket.MSG_PEEK):
+                self.close_connection = True
+                return
+        except OSError:
+            self.close_connection = True
+            return
+        self.behaviour = self.server.next_behaviour()
+        if self.behaviour.what == "reset-before":
+            self.server.ledger.write({"behaviour": "reset-before", "accepted": False})
+            self._reset()
+            return
+        with contextlib.suppress(ConnectionError):
+            super().handle_one_request()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        match = PATH.fullmatch(self.path)
+        account = match["account"] if match else ""
+        status, payload, wrong = self._judge(account, body)
+        message_uuid = str(uuid.uuid4())
+        accepted = not wrong and status == 202 and self.behaviour.accepts
+        self.server.ledger.write(
+            {
+                "behaviour": self.behaviour.what if status == 202 else str(status),
+                "accepted": accepted,
+                "uuid": message_uuid,
+                "account": account,
+                "complaints": wrong,
+                **{name: payload.get(name) for name in ("src", "dst", "text", "url")},
+            }
+        )
+        if status != 202:
+            self._answer(status, {"api_id": str(uuid.uuid4()), "error": "; ".join(wrong) or "refused"})
+        else:
+            self._behave(message_uuid)
+        if accepted:
+            self.server.report(account, message_uuid, payload)
+
+    def _judge(self, account: str, body: bytes) -> tuple[int, dict[str, Any], list[str]]:
+        """The status that the request deserves, whatever the script says; 202 leaves it to the script."""
+        try:
+            payload = json.loads(body)
+        except ValueError:
+            payload = None
+        wrong = complaints(payload)
+        if self.headers.get("Content-Type") != "application/json":
+            wrong.append("content type")
+        if not self.headers.get("Content-Length"):
+            wrong.append("no content length")
+        shown = payload if isinstance(payload, dict) else {}
+        if not account:
+            return 404, shown, ["path"]
+        if not self.server.knows(account, self.headers.get("Authorization", "")):
+            return 401, shown, [*wrong, "credentials"]
+        return (400 if wrong else 202), shown, wrong
+
+    def _behave(self, message_uuid: str) -> None:
+        queued = {"api_id": str(uuid.uuid4()), "message": "message(s) queued", "message_uuid": [message_uuid]}
+        broken = {
+            "garbage": b"{'message_uuid': ",
+            "empty": b"",
+            "no-uuid": queued | {"message_uuid": [], "invalid_number": ["x"]},
+            "huge": queued | {"padding": "x" * 1_000_000},
+        }
+        argument = self.behaviour.argument
+        match self.behaviour.what:
+            case "reset-after":
+                self._reset()
+            case "silent":
+                self.close_connection = True
+                self.server.closing.wait(float(argument or 30))
+            case "truncated":
+                self._answer(202, b'{"message_uuid', length=500)
+            case "drip":
+                self._drip()
+            case "redirect":
+                self._answer(307, b"", {"Location": self.path})
+            case "slow" | "202" as what:
+                self.server.closing.wait(float(argument) if what == "slow" else 0)
+                self._answer(202, queued)
+            case what if what in broken:
+                self._answer(202, broken[what])
+            case status:
+                extra = {"Retry-After": argument} if argument else {}
+                self._answer(int(status), {"api_id": str(uuid.uuid4()), "error": "as told"}, extra)
+
+    def _drip(self) -> None:
+        self._answer(202, b"", length=500)
+        while not self.server.closing.wait(0.05):
+            self.wfile.write(b" ")
+            self.wfile.flush()
+
+    def _answer(
+        self, status: int, body: object, headers: Mapping[str, str] | None = None, length: int | None = None
+    ) -> None:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content) if length is None else length))
+        self.end_headers()
+        self.wfile.write(content)
+        self.wfile.flush()
+        if length is not None:
+            self.close_connection = True
+
+    def _reset(self) -> None:
+        """RST instead of FIN: a client sees the connection reset and not closed."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+
+@dataclass
+class SentReport:
+    url: str
+    status_word: str
+    answers: list[int] = field(default_factory=list)
+
+
+class FakePlivo(ThreadingHTTPServer):
+    """The server. `accounts` maps Auth ID to Auth Token; None lets every pair in."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        accounts: Mapping[str, str] | None = None,
+        ledger: Path | None = None,
+        faults: Mapping[str, float] | None = None,
+        seed: int = 0,
+        reports: Reports | None = None,
+    ) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.accounts = accounts
+        self.ledger = Ledger(ledger)
+        self.default = "202"
+        self.closing = threading.Event()
+        self.reports = reports or Reports()
+        self.sent_reports: list[SentReport] = []
+        self._faults = dict(faults or {})
+        self._chance = random.Random(seed)
+        self._scripted: deque[str] = deque()
+        self._lock = threading.Lock()
+        self._reporters: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.closing.set()
+        self.shutdown()
+        self.server_close()
+        self.ledger.close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is what some tests are about."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        return self.ledger.entries
+
+    @property
+    def accepted(self) -> int:
+        return sum(entry["accepted"] for entry in self.entries)
+
+    def script(self, *behaviours: str) -> None:
+        """What the next requests meet, one each."""
+        for behaviour in behaviours:
+            Behaviour.parse(behaviour)
+        with self._lock:
+            self._scripted.extend(behaviours)
+
+    def next_behaviour(self) -> Behaviour:
+        with self._lock:
+            if self._scripted:
+                return Behaviour.parse(self._scripted.popleft())
+            draw = self._chance.random()
+        for behaviour, share in self._faults.items():
+            draw -= share
+            if draw < 0:
+                return Behaviour.parse(behaviour)
+        return Behaviour.parse(self.default)
+
+    def knows(self, account: str, authorization: str) -> bool:
+        if self.accounts is None:
+            return authorization.startswith("Basic ")
+        pair = f"{account}:{self.accounts.get(account, secrets.token_hex())}"
+        return authorization == "Basic " + base64.b64encode(pair.encode()).decode()
+
+    def report(self, account: str, message_uuid: str, payload: Mapping[str, Any]) -> None:
+        if self.reports.statuses and self.accounts:
+            token = self.accounts[account]
+            thread = threading.Thread(target=self._report, args=(token, message_uuid, dict(payload)), daemon=True)
+            self._reporters.append(thread)
+            thread.start()
+
+    def wait_for_reports(self, seconds: float = 10.0) -> None:
+        """Return when every report that has begun was answered or given up."""
+        until = time.monotonic() + seconds
+        for thread in list(self._reporters):
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def _report(self, token: str, message_uuid: str, payload: Mapping[str, Any]) -> None:
+        numbered = [*enumerate(self.reports.statuses, start=1)] * self.reports.times
+        if self.reports.shuffled:
+            with self._lock:
+                self._chance.shuffle(numbered)
+        for sequence, status in numbered:
+            self.closing.wait(self.reports.delay)
+            sent = SentReport(payload["url"], status)
+            self.sent_reports.append(sent)
+            for pause in (0.0, *self.reports.retries):
+                if self.closing.wait(pause) and pause:
+                    return
+                fields = report_fields(message_uuid, payload["src"], payload["dst"], status, sequence)
+                sent.answers.append(post_signed(payload["url"], fields, token, self.reports.to))
+                if 200 <= sent.answers[-1] < 300:
+                    break
+
+
+def free_port() -> int:
+    """A port of this machine at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _pairs(written: str) -> Iterator[tuple[str, str]]:
+    for part in filter(None, written.split(",")):
+        name, _equals, value = part.rpartition("=")
+        yield name, value
+
+
+def main(arguments: Iterable[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--ledger", type=Path)
+    parser.add_argument("--account", action="append", default=[], metavar="AUTH_ID:AUTH_TOKEN")
+    parser.add_argument("--faults", default="", metavar="BEHAVIOUR=SHARE,...")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--reports", default="", metavar="STATUS,...")
+    parser.add_argument("--report-times", type=int, default=1)
+    parser.add_argument("--report-shuffled", action="store_true")
+    parser.add_argument("--report-to", default="", metavar="URL")
+    parser.add_argument("--report-retries", default="", metavar="SECONDS,...")
+    given = parser.parse_args(None if arguments is None else list(arguments))
+    faults = {name: float(share) for name, share in _pairs(given.faults)}
+    for behaviour in faults:
+        Behaviour.parse(behaviour)
+    server = FakePlivo(
+        port=given.port,
+        accounts=dict(pair.split(":", 1) for pair in given.account) or None,
+        ledger=given.ledger,
+        faults=faults,
+        seed=given.seed,
+        reports=Reports(
+            statuses=[word for word in given.reports.split(",") if word],
+            times=given.report_times,
+            shuffled=given.report_shuffled,
+            to=given.report_to,
+            retries=[float(pause) for pause in given.report_retries.split(",") if pause],
+        ),
+    )
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    with server:
+        print(server.url, flush=True)  # noqa: T201  whoever started us reads the port here
+        stopped.wait()
+
+
+if __name__ == "__main__":
+    main()
