@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 
 
 class ConfigConfig(AppConfig):
@@ -8,3 +9,10 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401  registers them
+
+
+class PeopleAdminConfig(admin_apps.AdminConfig):
+    """The admin whose site knows members (`config.admin_site`)."""
+
+    default = False
+    default_site = "config.admin_site.PeopleAdminSite"

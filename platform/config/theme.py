@@ -4,24 +4,46 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
+from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
+
+# Nothing of ours but what needs no model: settings import this module.
 
 
 def _link(model: str) -> Any:
     return reverse_lazy(f"admin:{model}_changelist")
 
 
-def _is_operator(request: Any) -> bool:
-    return bool(request.user.is_superuser)
+def _sees(model: str) -> Any:
+    """A sidebar offers what its page would show, and nothing that would answer "forbidden"."""
+
+    def allowed(request: Any) -> bool:
+        app, name = model.split("_")
+        page = admin.site.get_model_admin(apps.get_model(app, name))
+        return bool(page.has_module_permission(request))
+
+    return allowed
+
+
+def _item(title: Any, icon: str, model: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": _link(model), "permission": _sees(model)}
 
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Paravent",
     "SITE_HEADER": "Paravent",
     "SITE_SYMBOL": "shield",
+    # There is no page in front of the admin to return to.
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "SHOW_BACK_BUTTON": True,
+    "DASHBOARD_CALLBACK": "config.dashboard.callback",
+    "STYLES": [lambda _request: static("paravent/admin.css")],
+    "SCRIPTS": [lambda _request: static("paravent/admin.js")],
     "BORDER_RADIUS": "8px",
     "COLORS": {
         "primary": {
@@ -42,32 +64,29 @@ UNFOLD: dict[str, Any] = {
         "show_search": False,
         "show_all_applications": False,
         "navigation": [
+            {"items": [{"title": _("Today"), "icon": "today", "link": reverse_lazy("admin:index")}]},
             {
                 "title": _("Numbers"),
                 "items": [
-                    {"title": _("Hotlines"), "icon": "call", "link": _link("hotlines_hotline")},
-                    {"title": _("Reply templates"), "icon": "translate", "link": _link("replies_replytemplate")},
-                    {"title": _("Accounts"), "icon": "key", "link": _link("hotlines_account")},
+                    _item(_("Hotlines"), "call", "hotlines_hotline"),
+                    _item(_("Reply templates"), "translate", "replies_replytemplate"),
+                    _item(_("Accounts"), "key", "hotlines_account"),
                 ],
             },
             {
                 "title": _("Messages"),
                 "items": [
-                    {"title": _("Conversations"), "icon": "forum", "link": _link("conversations_conversation")},
-                    {"title": _("Blocks"), "icon": "block", "link": _link("conversations_block")},
+                    _item(_("Conversations"), "forum", "conversations_conversation"),
+                    _item(_("Blocks"), "block", "conversations_block"),
                 ],
             },
             {
-                "title": _("Organization"),
+                "title": _("People"),
                 "items": [
-                    {"title": _("Organization"), "icon": "groups", "link": _link("organizations_organization")},
-                    {"title": _("Members"), "icon": "badge", "link": _link("organizations_member")},
-                    {
-                        "title": _("Users"),
-                        "icon": "person",
-                        "link": _link("auth_user"),
-                        "permission": _is_operator,
-                    },
+                    _item(_("Organization"), "groups", "organizations_organization"),
+                    _item(_("Members"), "badge", "organizations_member"),
+                    _item(_("Invitations"), "person_add", "organizations_invitation"),
+                    _item(_("Users"), "person", "auth_user"),
                 ],
             },
         ],

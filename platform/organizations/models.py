@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import uuid
 import zoneinfo
 from typing import ClassVar
@@ -7,6 +8,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .tenancy import OrganizationQuerySet, ScopedQuerySet
@@ -86,3 +88,47 @@ class Member(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} ({self.get_role_display()})"
+
+
+class Invitation(models.Model):
+    """An owner's offer to whoever signs in under a user name or address.
+
+    It says the same whether such a user exists or not, so that nobody can try out names; only accepting tells.
+    """
+
+    LASTS = datetime.timedelta(days=14)
+
+    organization = models.ForeignKey(
+        Organization, models.CASCADE, related_name="invitations", verbose_name=_("organization")
+    )
+    #: Case-folded, as `organizations.members` compares it.
+    name = models.CharField(
+        _("user name or e-mail address"),
+        max_length=254,
+        help_text=_("Of somebody who has a user on this platform, or will have one."),
+    )
+    role = models.CharField(_("role"), max_length=8, choices=Member.Role, default=Member.Role.VIEWER)
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("invited by")
+    )
+    created_at = models.DateTimeField(_("invited"), default=timezone.now, editable=False)
+
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "name"], name="invitation_once_per_name"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=["owner", "editor", "viewer"]), name="invitation_role_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.get_role_display()})"
+
+    @property
+    def expires_at(self) -> datetime.datetime:
+        return self.created_at + self.LASTS

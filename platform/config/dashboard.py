@@ -1,0 +1,119 @@
+"""The first page: what happened today in each organization, and what to do next."""
+
+from __future__ import annotations
+
+import datetime
+import zoneinfo
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, Q
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from conversations.models import Block, Conversation, Message, Reply
+from conversations.words import ReplyState
+from hotlines.models import Account, Hotline
+from organizations import members
+from organizations.models import Organization
+from organizations.scoped_admin import access
+from organizations.tenancy import EDIT, OWN
+
+#: An operator of very many organizations finds the others in their list.
+MOST = 20
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """One sentence and, for who may do it, where."""
+
+    text: str
+    url: str = ""
+    label: str = ""
+
+
+@dataclass
+class Today:
+    organization: Organization
+    senders: int = 0
+    messages: int = 0
+    replies: int = 0
+    blocks: int = 0
+    active: int = 0
+    warnings: list[str] = field(default_factory=list)
+    next_step: NextStep | None = None
+
+
+def callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What the theme asks for before it renders the first page."""
+    organizations = list(Organization.objects.for_user(request.user).order_by("name")[: MOST + 1])
+    context["cards"] = _cards(request, organizations[:MOST])
+    context["more_organizations"] = len(organizations) > MOST
+    context["offers"] = members.offered_to(request.user)
+    return context
+
+
+def _cards(request: HttpRequest, organizations: list[Organization]) -> list[Today]:
+    cards = {organization.pk: Today(organization) for organization in organizations}
+    zones: dict[str, list[int]] = defaultdict(list)
+    for organization in organizations:
+        zones[organization.time_zone].append(organization.pk)
+    for zone, ids in zones.items():
+        _count(cards, ids, timezone.now().astimezone(zoneinfo.ZoneInfo(zone)))
+    for account in Account.objects.filter(organization__in=cards, sending_paused_at__isnull=False):
+        text = _("Sending is paused on the account “%(account)s”: the provider refuses it (%(reason)s).")
+        cards[account.organization_id].warnings.append(
+            text % {"account": account.label, "reason": account.sending_paused_reason}
+        )
+    for card in cards.values():
+        card.next_step = _next_step(request, card)
+    return list(cards.values())
+
+
+def _count(cards: dict[int, Today], ids: list[int], now: datetime.datetime) -> None:
+    """Counts since midnight. Everything starts from the conversations that were active today, which an index finds;
+    counting all messages of a day would read all messages there are.
+    """
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = Q(organization__in=ids, last_message_at__gte=midnight)
+    active = Conversation.objects.filter(today).order_by().values("pk")
+    for name, rows in (
+        ("senders", Conversation.objects.filter(today)),
+        ("messages", Message.objects.filter(conversation__in=active, received_at__gte=midnight)),
+        ("replies", Reply.objects.filter(conversation__in=active, state=ReplyState.SENT, sent_at__gte=midnight)),
+        ("blocks", Block.objects.filter(organization__in=ids, since__gte=midnight)),
+        ("active", Hotline.objects.filter(organization__in=ids, state=Hotline.State.ACTIVE)),
+    ):
+        counted: Any = rows.order_by().values("organization").annotate(count=Count("pk"))
+        for row in counted:
+            setattr(cards[row["organization"]], name, row["count"])
+
+
+def _next_step(request: HttpRequest, card: Today) -> NextStep | None:
+    """What keeps this organization from being answered for, one thing at a time."""
+    organization = card.organization
+    owns = access(request).may(organization.pk, OWN)
+    edits = access(request).may(organization.pk, EDIT)
+    if not Account.objects.filter(organization=organization).exists():
+        text = _("No account with a telephone provider yet: without one, no number can receive or answer.")
+        return NextStep(text, *_link(owns, "admin:hotlines_account_add", _("Add an account")))
+    if not Hotline.objects.filter(organization=organization).exists():
+        text = _("No hotline yet. Enter the number you rented from your provider.")
+        return NextStep(text, *_link(edits, "admin:hotlines_hotline_add", _("Add a hotline")))
+    if not card.active:
+        text = _("No hotline is active, so nobody is answered. Open one and choose “Change state”.")
+        return NextStep(text, *_link(edits, "admin:hotlines_hotline_changelist", _("Open the hotlines")))
+    if not Conversation.objects.filter(organization=organization).exists():
+        text = _(
+            "Nobody has written yet. Give the webhook address of your hotline to the provider, then text the number "
+            "yourself to see it answer."
+        )
+        return NextStep(text, *_link(edits, "admin:hotlines_hotline_changelist", _("Open the hotlines")))
+    return None
+
+
+def _link(allowed: bool, name: str, label: str) -> tuple[str, str]:  # noqa: FBT001
+    return (reverse(name), label) if allowed else ("", "")

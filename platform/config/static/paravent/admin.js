@@ -1,0 +1,62 @@
+// What the theme's dialogs lack for keyboards and screen readers: a role and a name, the focus inside while it is open
+// and back where it came from afterwards.
+(() => {
+  "use strict";
+  const FOCUSABLE = "a[href], button:not([disabled]), input:not([type=hidden]):not([disabled]), select, textarea";
+  let opener = null;
+
+  const content = () => document.getElementById("modal-content");
+  const isOpen = () => content()?.querySelector("#dialog") && content().offsetParent !== null;
+  const inside = () => [...content().querySelectorAll(FOCUSABLE)].filter((element) => element.offsetParent !== null);
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[hx-get]");
+    if (link) opener = link;
+  });
+
+  document.addEventListener("htmx:afterSettle", () => {
+    const dialog = content();
+    if (!dialog?.querySelector("#dialog")) return;
+    const heading = dialog.querySelector("h1");
+    if (heading) heading.id = "dialog-title";
+    dialog.setAttribute("role", "dialog");
+    dialog.setAttribute("aria-modal", "true");
+    dialog.setAttribute("aria-labelledby", "dialog-title");
+    const cross = dialog.querySelector("#dialog > .absolute");
+    if (cross) cross.setAttribute("aria-hidden", "true"); // "Cancel" does the same and can be reached
+    requestAnimationFrame(() => (dialog.querySelector("#dialog-form [role=alert] ~ * input, #dialog-form select, #dialog-form textarea, #dialog-form input:not([type=hidden])") ?? inside()[0])?.focus());
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (!isOpen()) return;
+    if (event.key === "Escape") {
+      opener?.focus();
+      return;
+    }
+    if (event.key !== "Tab") return;
+    const reachable = inside();
+    const [first, last] = [reachable[0], reachable[reachable.length - 1]];
+    if (event.shiftKey && document.activeElement === first) {
+      event.preventDefault();
+      last.focus();
+    } else if (!event.shiftKey && (document.activeElement === last || !content().contains(document.activeElement))) {
+      event.preventDefault();
+      first.focus();
+    }
+  });
+
+  // "Copy" beside a value that is long and secret.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    const field = document.getElementById(button.dataset.copy);
+    const said = document.getElementById(`${button.dataset.copy}-said`);
+    field.select();
+    try {
+      await navigator.clipboard.writeText(field.value);
+      said.textContent = button.dataset.copied;
+    } catch {
+      said.textContent = button.dataset.selected; // no permission: it is selected, Ctrl+C does the rest
+    }
+  });
+})();
