@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Q
 
 from hotlines.models import Hotline
 
-from . import languages
+from . import languages, lint
 from .models import Purpose, ReplyTemplate
 
 
@@ -24,29 +25,36 @@ class Choice:
 def choose(
     hotline: Hotline, *, purpose: str, step: int, written: str, remembered: str, number: str | None
 ) -> Choice | None:
-    """The text for slot `step` in the sender's language, or None where the hotline has no text at all."""
-    seen = languages.seen_in(written, hotline.languages)
-    ladder = languages.ladder(
-        seen=seen, remembered=remembered, number=number, offered=hotline.languages, default=hotline.default_language
+    """The text for slot `step` in the sender's language, or None where the hotline has no text that can be sent.
+
+    His language comes before the purpose: a reply that he reads before a last reply that he does not. `final` and
+    `help` without a text use the reply's. `written` is his message, `number` his number in E.164 or None.
+    """
+    offered, default = hotline.languages, hotline.default_language
+    expected = languages.ladder(seen=None, remembered=remembered, number=number, offered=offered, default=default)
+    seen = languages.seen_in(written, expected)
+    ladder = languages.ladder(seen=seen, remembered=remembered, number=number, offered=offered, default=default)
+    purposes = list(dict.fromkeys((purpose, Purpose.REPLY)))
+    templates = ReplyTemplate.objects.filter(
+        Q(hotline=hotline) | Q(hotline__isnull=True), organization=hotline.organization_id, purpose__in=purposes
     )
-    templates = list(
-        ReplyTemplate.objects.filter(Q(hotline=hotline) | Q(hotline__isnull=True), organization=hotline.organization_id)
-    )
-    for wanted in (purpose, Purpose.REPLY) if purpose != Purpose.REPLY else (Purpose.REPLY,):
-        for language in ladder:
-            found = _best(templates, wanted, step, language)
-            if found is not None:
-                return Choice(found.text, language, seen or "")
+    by_place: dict[tuple[str, str], list[ReplyTemplate]] = {}
+    for template in templates:
+        by_place.setdefault((template.language, template.purpose), []).append(template)
+    for language in ladder:
+        for wanted in purposes:
+            if fitting := by_place.get((language, wanted)):
+                return Choice(lint.normalized(_best(fitting, step).text), language, seen or "")
     return None
 
 
-def _best(templates: list[ReplyTemplate], purpose: str, step: int, language: str) -> ReplyTemplate | None:
-    """The hotline's own text before the organization's; the step's own before the nearest step below it."""
-    fitting = [
-        template
-        for template in templates
-        if template.purpose == purpose
-        and template.language == language
-        and (purpose != Purpose.REPLY or template.step <= step)
-    ]
-    return max(fitting, key=lambda template: (template.hotline_id is not None, template.step), default=None)
+def _best(templates: Iterable[ReplyTemplate], step: int) -> ReplyTemplate:
+    """A text of this step or the nearest below it before one of a later step; the hotline's before the organization's.
+
+    A later step's text is better than none: somebody may have written the second reply and not yet the first.
+    """
+
+    def fitness(template: ReplyTemplate) -> tuple[bool, bool, int]:
+        return template.step <= step, template.hotline_id is not None, -abs(step - template.step)
+
+    return max(templates, key=fitness)
