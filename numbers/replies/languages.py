@@ -73,7 +73,7 @@ def _home(number: str | None) -> tuple[str, Sequence[str]]:
         return "", ()
     # A range that the metadata does not know yet has no region; its country code still has a main one.
     region = phonenumbers.region_code_for_number(parsed) or phonenumbers.region_code_for_country_code(
-        parsed.country_code
+        parsed.country_code or 0
     )
     e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
     by_region, by_prefix = _countries()

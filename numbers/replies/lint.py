@@ -92,6 +92,8 @@ def replacement(char: str) -> str | None:
     """What to write instead of a character that is not in GSM-7, or None where there is nothing that reads the same."""
     if char in CHEAPER:
         return CHEAPER[char]
+    if "\u0300" <= char <= "\u036f":  # an accent that no letter takes
+        return ""
     plain = "".join(part for part in unicodedata.normalize("NFKD", char) if not unicodedata.combining(part))
     return plain if plain and plain != char and segments.encoding_of(plain) is segments.GSM7 else None
 
@@ -100,7 +102,7 @@ def cheaper(text: str) -> str:
     """`text` with the characters that force UCS-2 replaced where a replacement is known."""
     text = _GUILLEMETS.sub('"', normalized(text))
     known = {char: replacement(char) for char in segments.count(text).forcing}
-    return text.translate({ord(char): instead for char, instead in known.items() if instead is not None})
+    return normalized(text.translate({ord(char): instead for char, instead in known.items() if instead is not None}))
 
 
 def review(text: str) -> Review:
