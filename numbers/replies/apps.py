@@ -5,3 +5,11 @@ from django.utils.translation import gettext_lazy as _
 class RepliesConfig(AppConfig):
     name = "replies"
     verbose_name = _("Texts")
+
+    def ready(self) -> None:
+        from hotlines import lifecycle
+
+        from . import packs, readiness
+
+        lifecycle.at_beginning(packs.copy_to_hotline)
+        lifecycle.before_activation(readiness.texts_missing)

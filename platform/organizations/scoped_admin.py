@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import models
+from django.db import OperationalError, models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -159,11 +159,14 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[type-arg]
         return type(form.__name__, (form,), {"request": request, "own_organization": self.own_organization(request)})
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.without_organization(request, obj, super().get_fieldsets(request, obj))
+
+    def without_organization(self, request: HttpRequest, obj: Any, fieldsets: Any) -> list[tuple[Any, dict[str, Any]]]:
         """`organization` is asked for only where there is a choice, and shown only where there are several."""
         asked = sees_several(request) if obj else self.own_organization(request) is None
         return [
             (title, {**options, "fields": [name for name in options["fields"] if asked or name != "organization"]})
-            for title, options in super().get_fieldsets(request, obj)
+            for title, options in fieldsets
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -229,8 +232,8 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[type-arg]
             if row and self.may(request, row, button.method.roles) and button.method.shown(row)
         ]
 
-    def change_url(self, row: models.Model) -> str:
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=(row.pk,))
+    def row_url(self, row: models.Model, page: str = "change") -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=(row.pk,))
 
 
 class ReadOnlyAdmin(ScopedAdmin):
@@ -263,6 +266,34 @@ class DialogForm(BaseDialogForm):  # type: ignore[misc]
         return ""
 
 
+BUSY = _("The database was busy, and nothing was changed. Please try again.")
+
+
+def page_action(
+    *,
+    description: Any,
+    roles: Collection[str],
+    icon: str | None = None,
+    shown: Callable[[Any], bool] = lambda _row: True,
+) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """A page of one row that shows and changes nothing: `(self, request, row)`, for these roles."""
+
+    def decorate(function: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @action(description=description, icon=icon)  # type: ignore[untyped-decorator]
+        @functools.wraps(function)
+        def checked(self: ScopedAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+            row = self.get_object(request, object_id)
+            if not self.may(request, row, roles):
+                raise PermissionDenied
+            return function(self, request, row)
+
+        checked.roles = roles
+        checked.shown = shown
+        return checked  # type: ignore[no-any-return]
+
+    return decorate
+
+
 def dialog_action(
     *,
     description: Any,
@@ -274,13 +305,15 @@ def dialog_action(
     icon: str | None = None,
     variant: ActionVariant = ActionVariant.DEFAULT,
     shown: Callable[[Any], bool] = lambda _row: True,
+    then: str = "change",
 ) -> Callable[[Callable[..., Any]], Callable[..., HttpResponse]]:
     """An action on one row that asks first and acts on POST alone.
 
     The theme makes actions links that act on GET, and hands its permission methods an id instead of a row; here the
     row is found first, in the user's organizations, and her role is checked on every request. The function gets
     `(self, request, row, form)`; a `ValidationError` from it is shown in the dialog, a returned text is the message.
-    `shown` says whether the button makes sense for a row; the function must refuse by itself what makes none.
+    `shown` says whether the button makes sense for a row; the function must refuse by itself what makes none. `then`
+    is the page of this row to go to: "change", or an action's name.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., HttpResponse]:
@@ -289,13 +322,13 @@ def dialog_action(
             row = form.row
             try:
                 said = function(self, request, row, form)
-            except ValidationError as error:
-                form.add_error(None, error)
+            except (ValidationError, OperationalError) as error:
+                form.add_error(None, error if isinstance(error, ValidationError) else BUSY)
                 context = {"dialog": dialog, "form": form, "form_submit_text": submit}
                 return render(request, "unfold/helpers/dialog.html", context)
             if said:
                 self.message_user(request, said, messages.SUCCESS)
-            url = self.change_url(row)
+            url = self.row_url(row, then)
             # The dialog posts by htmx, which follows a redirect silently and leaves the page as it was.
             in_dialog = request.headers.get("HX-Request")
             return HttpResponse(headers={"HX-Redirect": url}) if in_dialog else HttpResponseRedirect(url)

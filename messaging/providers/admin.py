@@ -1,0 +1,216 @@
+"""The page of an account. Its form is made from what the provider's file asks for; secrets go in and never come out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponseRedirect
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+from unfold.widgets import (
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from hotlines import accounts
+from hotlines.models import Account
+from organizations.scoped_admin import DialogForm, ScopedAdmin, ScopedForm, ScopedRelatedFilter, dialog_action
+from organizations.tenancy import OWN
+from privacy import vault
+
+from . import registry
+from .base import CredentialField
+
+_PREFIX = "credential_"
+_FORGET = "forget_"
+
+
+class AccountForm(ScopedForm):
+    """Asks for the credentials of one provider. An empty secret keeps what is stored; none is ever rendered."""
+
+    asks: ClassVar[tuple[CredentialField, ...]] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.stored = stored_credentials(self.instance)
+        for asked in self.asks:
+            self._show_stored(asked)
+        if "provider" in self.fields:
+            self.fields["provider"].choices = provider_choices()  # type: ignore[attr-defined]
+
+    def _show_stored(self, asked: CredentialField) -> None:
+        field, value = self.fields[_PREFIX + asked.name], self.stored.get(asked.name, "")
+        field.required = asked.required and not value
+        if not asked.secret:
+            field.initial = value
+            field.required = asked.required
+        elif value:
+            field.widget.attrs["placeholder"] = _("stored; leave empty to keep it")
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        for asked in self.asks:
+            value = cleaned.get(_PREFIX + asked.name)
+            if value and asked.pattern and not re.fullmatch(asked.pattern, value, re.ASCII):
+                self.add_error(_PREFIX + asked.name, ValidationError(asked.help_text or _("This does not look right.")))
+        return cleaned
+
+    def credentials(self) -> dict[str, str]:
+        """What to store after this form: what was typed, and what stays because nothing was."""
+        kept = {}
+        for asked in self.asks:
+            typed = self.cleaned_data.get(_PREFIX + asked.name, "")
+            forgotten = self.cleaned_data.get(_FORGET + asked.name, False)
+            value = typed if typed or not asked.secret or forgotten else self.stored.get(asked.name, "")
+            if value:
+                kept[asked.name] = value
+        return kept
+
+
+def stored_credentials(account: Account) -> dict[str, str]:
+    """Empty where there are none, or where their key is gone and they must be entered again."""
+    try:
+        return account.credentials if account.pk else {}
+    except vault.Unreadable:
+        return {}
+
+
+def provider_choices() -> list[tuple[str, Any]]:
+    return [(name, registry.get(name).label) for name in registry.names()]
+
+
+def asked_by(provider: str) -> tuple[CredentialField, ...]:
+    """The credentials of `provider`; none where this installation does not offer it."""
+    try:
+        return registry.get(provider).credential_fields
+    except registry.UnknownProvider:
+        return ()
+
+
+def form_for(provider: str) -> type[AccountForm]:
+    """An account's form with one field for each of the provider's credentials."""
+    fields: dict[str, Any] = {}
+    asks = asked_by(provider)
+    for asked in asks:
+        widget = (
+            UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+            if asked.secret
+            else UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"})
+        )
+        fields[_PREFIX + asked.name] = forms.CharField(
+            label=asked.label, max_length=200, required=False, help_text=asked.help_text, widget=widget
+        )
+        if asked.secret and not asked.required:
+            fields[_FORGET + asked.name] = forms.BooleanField(
+                label=_("Forget: %(label)s") % {"label": asked.label}, required=False, widget=UnfoldBooleanWidget()
+            )
+    return type("AccountForm", (AccountForm,), {**fields, "asks": asks})
+
+
+@admin.register(Account)
+class AccountAdmin(ScopedAdmin):
+    add_roles = OWN
+    change_roles = OWN
+    delete_roles = OWN
+    list_display = ("label", "provider_label", "sending", "organization")
+    list_select_related = ("organization",)
+    list_filter = (("organization", ScopedRelatedFilter),)
+    actions_detail = ("resume_sending",)
+
+    @admin.display(description=gettext_lazy("provider"), ordering="provider")
+    def provider_label(self, account: Account) -> Any:
+        return dict(provider_choices()).get(account.provider, account.provider)
+
+    @display(  # type: ignore[untyped-decorator]
+        description=gettext_lazy("sending"), label={"paused": "danger", "on": "success", "missing": "warning"}
+    )
+    def sending(self, account: Account) -> tuple[str, Any]:
+        if account.sending_paused_at:
+            return "paused", _("paused")
+        if not account.credentials_sealed:
+            return "missing", _("no credentials")
+        return "on", _("on")
+
+    @admin.display(description=gettext_lazy("sending"))
+    def sending_told(self, account: Account) -> str:
+        if account.sending_paused_at is None:
+            return _("Sending is on.")
+        since = date_format(localtime(account.sending_paused_at), "SHORT_DATETIME_FORMAT")
+        told = _(
+            "Paused since %(since)s: the provider refused the account (%(reason)s). Check credit and credentials there."
+        )
+        return told % {"since": since, "reason": account.sending_paused_reason}
+
+    def _provider(self, obj: Any) -> str:
+        """The provider whose credentials are asked for: with a choice of several, only once it has been made."""
+        offered = registry.names()
+        return obj.provider if obj else offered[0] if len(offered) == 1 else ""
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        stored = stored_credentials(obj) if obj else {}
+        names = []
+        for asked in asked_by(self._provider(obj)):
+            names.append(_PREFIX + asked.name)
+            if asked.secret and not asked.required and asked.name in stored:
+                names.append(_FORGET + asked.name)
+        identity = ["organization", "label", "provider_label" if obj else "provider"]
+        wanted: list[Any] = [(None, {"fields": [*identity, *(["sending_told"] if obj else [])]})]
+        if names and (obj is None or self.has_change_permission(request, obj)):
+            description = _("Secrets are stored encrypted and never shown again. An empty field keeps what is stored.")
+            wanted.append((_("Credentials"), {"fields": names, "description": description}))
+        return self.without_organization(request, obj, wanted)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (*super().get_readonly_fields(request, obj), "provider_label", "sending_told") if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002  Django's signature
+        kwargs["form"] = form_for(self._provider(obj))
+        return super().get_form(request, obj, change, **kwargs)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name != "provider":
+            return super().formfield_for_dbfield(db_field, request, **kwargs)
+        return forms.ChoiceField(
+            label=gettext_lazy("provider"), choices=provider_choices, widget=UnfoldAdminSelectWidget()
+        )
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        if form.asks:
+            obj.credentials = form.credentials()
+        super().save_model(request, obj, form, change)
+        if obj.sending_paused_at and any(name.startswith(_PREFIX) for name in form.changed_data):
+            messages.warning(request, _("Sending is still paused. Choose “Resume sending” to try the new credentials."))
+
+    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:
+        if not obj.credentials_sealed:
+            messages.info(request, _("Now enter the credentials that the provider gave you."))
+        return HttpResponseRedirect(self.row_url(obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = super().has_delete_permission(request, obj)
+        return allowed and (not isinstance(obj, Account) or not obj.hotlines.exists())
+
+    @dialog_action(
+        description=gettext_lazy("Resume sending"),
+        title=gettext_lazy("Resume sending on this account?"),
+        text=gettext_lazy("Replies that wait are sent now. If the provider still refuses, sending is paused again."),
+        submit=gettext_lazy("Resume sending"),
+        icon="play_arrow",
+        variant=ActionVariant.PRIMARY,
+        roles=OWN,
+        shown=lambda account: account.sending_paused_at is not None,
+    )
+    def resume_sending(self, request: HttpRequest, row: Account, form: DialogForm) -> str:
+        accounts.resume_sending(row)
+        self.log_change(request, row, "Sending resumed.")
+        return _("Sending is on again.")

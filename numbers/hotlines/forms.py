@@ -1,0 +1,117 @@
+"""The forms of a hotline: choices instead of codes, words instead of seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminSelect2MultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from organizations.scoped_admin import DialogForm, ScopedForm
+
+from . import choices
+from .durations import DurationField
+from .models import Hotline
+
+_HOUR, _DAY = 3600, 86_400
+
+
+class HotlineAddForm(ScopedForm):
+    """What a new hotline cannot do without; the rest comes from its kind."""
+
+    languages = forms.MultipleChoiceField(
+        label=_("languages"),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+        help_text=_("It answers in the sender's language where that is one of these."),
+    )
+    default_language = forms.ChoiceField(
+        label=_("default language"),
+        widget=UnfoldAdminSelectWidget(),
+        help_text=_("For senders whose language is not known or not among these. Active numbers need a text in it."),
+    )
+    countries = forms.MultipleChoiceField(
+        label=_("countries answered"),
+        widget=UnfoldAdminSelect2MultipleWidget(),
+        help_text=_("By the sender's number. Who writes from elsewhere is recorded and never answered."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        languages = choices.languages([*self.instance.languages, self.instance.default_language])
+        for name, options in (
+            ("languages", languages),
+            ("default_language", languages),
+            ("countries", choices.countries(self.instance.countries)),
+        ):
+            if name in self.fields:
+                self.fields[name].choices = options  # type: ignore[attr-defined]
+                self.initial.setdefault(name, getattr(self.instance, name))
+
+    def clean_languages(self) -> list[str]:
+        """In the order of the page; the hotline's default comes first wherever languages are tried in turn."""
+        return list(self.cleaned_data["languages"])
+
+
+class HotlineForm(HotlineAddForm):
+    window_hours = DurationField(
+        label=_("an episode lasts"),
+        unit=_HOUR,
+        least=_HOUR,
+        most=365 * _DAY,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("From a sender's first message. In the next episode he may get all replies again."),
+    )
+    block_hours = DurationField(
+        label=_("a block lasts"),
+        unit=_HOUR,
+        least=_HOUR,
+        most=365 * _DAY,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("After his last reply a sender is not answered for that long, and his texts are not kept."),
+    )
+    delay_seconds = DurationField(
+        label=_("safety delay"),
+        most=6 * _HOUR,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("Time for the person who gave the number to leave, before the reply arrives."),
+    )
+    jitter_seconds = DurationField(
+        label=_("random part of the delay"),
+        most=2 * _HOUR,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("Up to that much longer, by chance, so that nobody recognises the number by its rhythm."),
+    )
+
+
+class StateForm(DialogForm):
+    state = forms.ChoiceField(
+        label=_("New state"), choices=Hotline.State.choices, widget=UnfoldAdminRadioSelectWidget()
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        required=False,
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("Needed for a suspension. Your colleagues read it."),
+    )
+    successor = forms.ModelChoiceField(
+        label=_("Successor"),
+        queryset=Hotline.objects.none(),
+        required=False,
+        empty_label=_("none"),
+        widget=UnfoldAdminSelectWidget(),
+        help_text=_("The number that takes its place, when this one is suspended or retired."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["state"].initial = self.row.state
+        successor: Any = self.fields["successor"]
+        successor.queryset = Hotline.objects.filter(organization=self.row.organization_id).exclude(pk=self.row.pk)
