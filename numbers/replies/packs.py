@@ -90,7 +90,7 @@ def copy_to_hotline(hotline: Hotline, languages: Iterable[str] | None = None) ->
                 language=tag,
                 text=missing.text,
             )
-            for tag in dict.fromkeys(hotline.languages if languages is None else languages)
+            for tag in (hotline.languages if languages is None else languages)
             for missing in _missing(hotline, tag)
         ]
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import re
+import threading
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, connection, transaction
 from tests.world import World, build_tenant
 
 from hotlines import kinds
@@ -198,6 +200,13 @@ def test_an_organizations_default_is_not_put_aside_by_a_pack(hotline: Hotline) -
     assert {row.purpose for row in created if row.language == "en"} == set(Purpose.values)
 
 
+def test_an_organizations_default_in_a_packs_words_is_the_organizations(hotline: Hotline) -> None:
+    first = packs.for_language("anti-harassment", "fr")[0]
+    ReplyTemplate.objects.create(organization=hotline.organization, language="fr", text=first.text)
+    packs.copy_to_hotline(hotline)
+    assert not ReplyTemplate.objects.filter(hotline=hotline, language="fr", purpose__in=["reply", "final"]).exists()
+
+
 def test_another_organizations_texts_neither_count_nor_change(world: World, hotline: Hotline) -> None:
     ReplyTemplate.objects.create(organization=world.south.organization, language="fr", text="Défaut du Sud.")
     south = rows(world.south.hotline)
@@ -210,10 +219,10 @@ def test_another_organizations_texts_neither_count_nor_change(world: World, hotl
 
 def test_only_the_languages_asked_for_and_only_where_there_is_a_pack(hotline: Hotline) -> None:
     assert {row.language for row in packs.copy_to_hotline(hotline, ["en", "xx"])} == {"en"}
-    assert {row.language for row in packs.copy_to_hotline(hotline, ["fr-CA", "fr-CA"])} == {"fr-CA"}
-    assert {row.text for row in packs.copy_to_hotline(hotline, ["fr"])} == {
-        text.text for text in packs.for_language("anti-harassment", "fr")
-    }
+    french = [text.text for text in packs.for_language("anti-harassment", "fr")]
+    for tag in ("fr", "fr-CA"):
+        created = packs.copy_to_hotline(hotline, [tag, tag])
+        assert [(row.language, row.text) for row in created] == [(tag, text) for text in french]
     assert packs.copy_to_hotline(hotline, []) == []
 
 
@@ -237,6 +246,30 @@ def test_a_copy_that_fails_leaves_nothing(hotline: Hotline, monkeypatch: pytest.
         packs.copy_to_hotline(hotline)
     assert len(made) == 3
     assert rows(hotline) == set()
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_second_copy_waits_for_the_first() -> None:
+    hotline = build_tenant("West", "+33937000003").hotline
+    refused = []
+
+    def second() -> None:
+        try:
+            with transaction.atomic():
+                Hotline.objects.select_for_update(nowait=True, no_key=True).get(pk=hotline.pk)
+        except OperationalError as error:
+            refused.append(error)
+        finally:
+            connection.close()
+
+    for copying in (False, True):
+        with transaction.atomic():
+            assert not copying or packs.copy_to_hotline(hotline)
+            thread = threading.Thread(target=second)
+            thread.start()
+            thread.join()
+        assert len(refused) == copying
 
 
 @pytest.mark.django_db
