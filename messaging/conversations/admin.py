@@ -171,7 +171,7 @@ class ConversationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("number"))
     def masked_shown(self, conversation: Conversation) -> str:
-        return format_html('<bdi dir="ltr">{}</bdi>', conversation.masked_sender)
+        return format_html('<bdi class="pv-phone" dir="ltr">{}</bdi>', conversation.masked_sender)
 
     @admin.display(description=gettext_lazy("language"), ordering="language")
     def language_named(self, conversation: Conversation) -> str:

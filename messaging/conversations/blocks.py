@@ -104,7 +104,7 @@ def unblock(conversation: Conversation, author: Any, reason: str) -> None:
     with transaction.atomic():
         row = _locked(conversation)
         if row.opted_out_at is not None:
-            raise ValidationError(_("This sender wrote STOP. Nobody can undo that for him."), code="stop")
+            raise ValidationError(_("This sender wrote STOP. Nobody else can undo that."), code="stop")
         found = Block.objects.filter(
             standing(now), Q(conversation=row) | Q(sender_key__in=keys), organization=row.organization_id
         )
@@ -123,7 +123,7 @@ def lift(block: Block, author: Any, reason: str) -> None:
     now = timezone.now()
     _check(reason, None, now)
     if block.cause == BlockCause.STOP:
-        raise ValidationError(_("This sender wrote STOP. Nobody can undo that for him."), code="stop")
+        raise ValidationError(_("This sender wrote STOP. Nobody else can undo that."), code="stop")
     with transaction.atomic():
         row = _locked(block.conversation) if block.conversation else None
         if not Block.objects.filter(standing(now), pk=block.pk).update(

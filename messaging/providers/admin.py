@@ -10,6 +10,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -108,7 +109,7 @@ def form_for(provider: str) -> type[AccountForm]:
             else UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"})
         )
         fields[_PREFIX + asked.name] = forms.CharField(
-            label=asked.label, max_length=200, required=False, help_text=asked.help_text, widget=widget
+            label=capfirst(asked.label), max_length=200, required=False, help_text=asked.help_text, widget=widget
         )
         if asked.secret and not asked.required:
             fields[_FORGET + asked.name] = forms.BooleanField(
@@ -181,7 +182,7 @@ class AccountAdmin(ScopedAdmin):
         if db_field.name != "provider":
             return super().formfield_for_dbfield(db_field, request, **kwargs)
         return forms.ChoiceField(
-            label=gettext_lazy("provider"), choices=provider_choices, widget=UnfoldAdminSelectWidget()
+            label=gettext_lazy("Provider"), choices=provider_choices, widget=UnfoldAdminSelectWidget()
         )
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 from unfold.enums import ActionVariant
+from unfold.widgets import INPUT_CLASSES
 
 from organizations.scoped_admin import DialogForm, ScopedAdmin, ScopedRelatedFilter, dialog_action, page_action
 from organizations.tenancy import EDIT, OWN
@@ -87,37 +89,37 @@ class HotlineAdmin(ScopedAdmin):
     # --- what it shows ----------------------------------------------------------------------------------------------
     @admin.display(description=gettext_lazy("number"), ordering="number")
     def number_isolated(self, hotline: Hotline) -> str:
-        return format_html('<bdi dir="ltr">{}</bdi>', hotline.number)
+        return format_html('<bdi class="pv-phone" dir="ltr">{}</bdi>', hotline.number)
 
     @display(description=gettext_lazy("state"), ordering="state", label=_STATES)  # type: ignore[untyped-decorator]
     def state_badge(self, hotline: Hotline) -> tuple[str, str]:
         return hotline.state, hotline.get_state_display()
 
-    @admin.display(description=gettext_lazy("languages"))
+    @admin.display(description=gettext_lazy("Languages"))
     def languages_named(self, hotline: Hotline) -> str:
         return ", ".join(choices.language_name(code) for code in hotline.languages)
 
-    @admin.display(description=gettext_lazy("default language"))
+    @admin.display(description=gettext_lazy("Default language"))
     def default_language_named(self, hotline: Hotline) -> str:
         return choices.language_name(hotline.default_language)
 
-    @admin.display(description=gettext_lazy("countries answered"))
+    @admin.display(description=gettext_lazy("Countries answered"))
     def countries_named(self, hotline: Hotline) -> str:
         return ", ".join(sorted(choices.country_name(code) for code in hotline.countries))
 
-    @admin.display(description=gettext_lazy("an episode lasts"))
+    @admin.display(description=gettext_lazy("An episode lasts"))
     def window_spoken(self, hotline: Hotline) -> str:
         return durations.spoken(hotline.window_hours * 3600)
 
-    @admin.display(description=gettext_lazy("a block lasts"))
+    @admin.display(description=gettext_lazy("A block lasts"))
     def block_spoken(self, hotline: Hotline) -> str:
         return durations.spoken(hotline.block_hours * 3600)
 
-    @admin.display(description=gettext_lazy("safety delay"))
+    @admin.display(description=gettext_lazy("Safety delay"))
     def delay_spoken(self, hotline: Hotline) -> str:
         return durations.spoken(hotline.delay_seconds)
 
-    @admin.display(description=gettext_lazy("random part of the delay"))
+    @admin.display(description=gettext_lazy("Random part of the delay"))
     def jitter_spoken(self, hotline: Hotline) -> str:
         return durations.spoken(hotline.jitter_seconds)
 
@@ -135,6 +137,12 @@ class HotlineAdmin(ScopedAdmin):
             return ()
         number = () if obj.state == Hotline.State.DRAFT else ("number",)
         return (*super().get_readonly_fields(request, obj), "kind", *number)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in {"quiet_from", "quiet_until"}:
+            # The theme's field warns of the distance between two clocks, which is not what is asked here.
+            kwargs["widget"] = forms.TimeInput(format="%H:%M", attrs={"type": "time", "class": " ".join(INPUT_CLASSES)})
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002  Django's signature
         kwargs.setdefault("form", HotlineForm if obj else HotlineAddForm)

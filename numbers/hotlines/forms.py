@@ -27,17 +27,17 @@ class HotlineAddForm(ScopedForm):
     """What a new hotline cannot do without; the rest comes from its kind."""
 
     languages = forms.MultipleChoiceField(
-        label=_("languages"),
+        label=_("Languages"),
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
         help_text=_("It answers in the sender's language where that is one of these."),
     )
     default_language = forms.ChoiceField(
-        label=_("default language"),
+        label=_("Default language"),
         widget=UnfoldAdminSelectWidget(),
         help_text=_("For senders whose language is not known or not among these. Active numbers need a text in it."),
     )
     countries = forms.MultipleChoiceField(
-        label=_("countries answered"),
+        label=_("Countries answered"),
         widget=UnfoldAdminSelect2MultipleWidget(),
         help_text=_("By the sender's number. Who writes from elsewhere is recorded and never answered."),
     )
@@ -61,29 +61,29 @@ class HotlineAddForm(ScopedForm):
 
 class HotlineForm(HotlineAddForm):
     window_hours = DurationField(
-        label=_("an episode lasts"),
+        label=_("An episode lasts"),
         unit=_HOUR,
         least=_HOUR,
         most=365 * _DAY,
         widget=UnfoldAdminTextInputWidget(),
-        help_text=_("From a sender's first message. In the next episode he may get all replies again."),
+        help_text=_("From a sender's first message. In the next episode all replies are possible again."),
     )
     block_hours = DurationField(
-        label=_("a block lasts"),
+        label=_("A block lasts"),
         unit=_HOUR,
         least=_HOUR,
         most=365 * _DAY,
         widget=UnfoldAdminTextInputWidget(),
-        help_text=_("After his last reply a sender is not answered for that long, and his texts are not kept."),
+        help_text=_("After the last reply a sender is not answered for that long, and no text is kept."),
     )
     delay_seconds = DurationField(
-        label=_("safety delay"),
+        label=_("Safety delay"),
         most=6 * _HOUR,
         widget=UnfoldAdminTextInputWidget(),
         help_text=_("Time for the person who gave the number to leave, before the reply arrives."),
     )
     jitter_seconds = DurationField(
-        label=_("random part of the delay"),
+        label=_("Random part of the delay"),
         most=2 * _HOUR,
         widget=UnfoldAdminTextInputWidget(),
         help_text=_("Up to that much longer, by chance, so that nobody recognises the number by its rhythm."),

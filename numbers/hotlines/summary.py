@@ -42,8 +42,8 @@ def _state(hotline: Hotline) -> str:
 def _limit(hotline: Hotline) -> str:
     limit = hotline.reply_limit
     said = ngettext(
-        "A sender gets %(limit)d reply at most in %(window)s; after it he is blocked for %(block)s.",
-        "A sender gets %(limit)d replies at most in %(window)s; after the last one he is blocked for %(block)s.",
+        "A sender gets %(limit)d reply at most in %(window)s, then a block of %(block)s.",
+        "A sender gets %(limit)d replies at most in %(window)s, then a block of %(block)s.",
         limit,
     )
     return said % {

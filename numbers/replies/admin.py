@@ -48,7 +48,7 @@ class CountedTextarea(UnfoldAdminTextareaWidget):  # type: ignore[misc]
 
 
 class ReplyTemplateForm(ScopedForm):
-    language = forms.ChoiceField(label=gettext_lazy("language"), widget=UnfoldAdminSelectWidget())
+    language = forms.ChoiceField(label=gettext_lazy("Language"), widget=UnfoldAdminSelectWidget())
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -22,5 +22,7 @@ class PolicyMiddleware(CSPMiddleware):
                 "style-src": ["'unsafe-inline'"],
             }
             response.headers["Cache-Control"] = "no-store"
+            # Under "no-referrer" a browser posts a form with `Origin: null`, which CSRF protection refuses.
+            response.headers["Referrer-Policy"] = "same-origin"
         result: HttpResponseBase = super().process_response(request, response)
         return result

@@ -42,6 +42,9 @@ UNFOLD: dict[str, Any] = {
     "SHOW_LANGUAGES": True,
     "SHOW_BACK_BUTTON": True,
     "DASHBOARD_CALLBACK": "config.dashboard.callback",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("paravent/favicon.svg")}
+    ],
     "STYLES": [lambda _request: static("paravent/admin.css")],
     "SCRIPTS": [lambda _request: static("paravent/admin.js")],
     "BORDER_RADIUS": "8px",

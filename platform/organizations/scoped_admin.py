@@ -68,7 +68,7 @@ class ScopedForm(forms.ModelForm):  # type: ignore[type-arg]
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         organization = cleaned.get("organization")
         expected = organization.pk if organization else getattr(self.instance, "organization_id", None)
-        for name, value in cleaned.items():
+        for name, value in list(cleaned.items()):  # an error takes its value out
             other = getattr(value, "organization_id", None) if isinstance(value, models.Model) else None
             if other is not None and other != expected:
                 self.add_error(name, ValidationError(_("This belongs to another organization."), code="foreign"))

@@ -1,0 +1,250 @@
+"""Every address of the admin, for everybody: who may, who may not, and nothing of one organization for another.
+
+The table below has an entry for each route that the resolver knows. A new route without an entry fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.urls import URLPattern, get_resolver, reverse
+from tests.planted import (
+    ACTORS,
+    CANARY,
+    Planted,
+    assert_no_full_number,
+    assert_nothing_of_the_north,
+    everything,
+    plant,
+)
+
+from hotlines.models import Hotline
+from organizations.models import Member
+
+
+@pytest.fixture
+def planted(db: None) -> Planted:
+    return plant()
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+Target = Callable[[Planted], Any]
+OBJECTS: dict[str, Target] = {
+    "auth_user": lambda p: p.stranger,
+    "organizations_organization": lambda p: p.north.organization,
+    "organizations_member": lambda p: Member.objects.get(user=p.north.viewer),
+    "organizations_invitation": lambda p: p.invitation,
+    "hotlines_hotline": lambda p: p.north.hotline,
+    "hotlines_account": lambda p: p.north.account,
+    "replies_replytemplate": lambda p: p.template,
+    "conversations_conversation": lambda p: p.conversation,
+    "conversations_block": lambda p: p.block,
+}
+# What GET answers to: owner, editor, viewer of the north; owner of the south; stranger; anonymous; operator.
+_EVERYBODY = "200 200 200 200 200 302 200"
+_OPERATOR_LIST = "403 403 403 403 403 302 200"
+_LIST = "200 200 200 200 403 302 200"
+_ROW = "200 200 200 404 404 302 200"
+_NEVER_ROW = "403 403 403 404 404 302 403"
+GET: dict[str, str] = {
+    "index": _EVERYBODY,
+    "login": "302 302 302 302 302 200 302",
+    "logout": "405 405 405 405 405 302 405",
+    "password_change": _EVERYBODY,
+    "password_change_done": _EVERYBODY,
+    "jsi18n": _EVERYBODY,
+    "search": _EVERYBODY,
+    "autocomplete": "403 403 403 403 403 302 403",
+    "view_on_site": "404 404 404 404 404 302 404",
+    "app_list:auth": "404 404 404 404 404 302 200",
+    "app_list:organizations": "200 200 200 200 404 302 200",
+    "app_list:hotlines": "200 200 200 200 404 302 200",
+    "app_list:replies": "200 200 200 200 404 302 200",
+    "app_list:conversations": "200 200 200 200 404 302 200",
+    "auth_user_changelist": _OPERATOR_LIST,
+    "auth_user_add": _OPERATOR_LIST,
+    "auth_user_change": "404 404 404 404 404 302 200",
+    "auth_user_history": "404 404 404 404 404 302 200",
+    "auth_user_delete": "404 404 404 404 404 302 200",
+    "auth_user_password_change": "404 404 404 404 404 302 200",
+    "organizations_organization_changelist": "302 302 302 302 403 302 200",
+    "organizations_organization_add": _OPERATOR_LIST,
+    "organizations_organization_change": _ROW,
+    "organizations_organization_history": _ROW,
+    "organizations_organization_delete": _NEVER_ROW,
+    "organizations_member_changelist": _LIST,
+    "organizations_member_add": _OPERATOR_LIST,
+    "organizations_member_change": _ROW,
+    "organizations_member_history": _ROW,
+    "organizations_member_delete": "200 403 403 404 404 302 200",
+    "organizations_member_invite": "302 302 302 302 302 302 302",
+    "organizations_invitation_changelist": "200 403 403 200 403 302 200",
+    "organizations_invitation_add": "200 403 403 200 403 302 200",
+    "organizations_invitation_change": "200 404 404 404 404 302 200",
+    "organizations_invitation_history": "200 404 404 404 404 302 200",
+    "organizations_invitation_delete": "200 404 404 404 404 302 200",
+    "organizations_invitation_accept": "405 405 405 405 405 302 405",
+    "hotlines_hotline_changelist": _LIST,
+    "hotlines_hotline_add": "200 200 403 200 403 302 200",
+    "hotlines_hotline_change": _ROW,
+    "hotlines_hotline_history": _ROW,
+    "hotlines_hotline_delete": _NEVER_ROW,
+    "hotlines_hotline_change_state": "200 200 403 404 404 302 200",
+    "hotlines_hotline_webhook": "200 403 403 404 404 302 200",
+    "hotlines_hotline_rotate_webhook": "200 403 403 404 404 302 200",
+    "hotlines_hotline_reset_pins": "200 403 403 404 404 302 200",
+    "hotlines_account_changelist": _LIST,
+    "hotlines_account_add": "200 403 403 200 403 302 200",
+    "hotlines_account_change": _ROW,
+    "hotlines_account_history": _ROW,
+    "hotlines_account_delete": _NEVER_ROW,
+    "hotlines_account_resume_sending": "200 403 403 404 404 302 200",
+    "replies_replytemplate_changelist": _LIST,
+    "replies_replytemplate_add": "200 200 403 200 403 302 200",
+    "replies_replytemplate_change": _ROW,
+    "replies_replytemplate_history": _ROW,
+    "replies_replytemplate_delete": "200 200 403 404 404 302 200",
+    "replies_replytemplate_segments": "405 405 405 405 405 302 405",
+    "replies_replytemplate_of_kind": "405 405 405 405 405 302 405",
+    "conversations_conversation_changelist": _LIST,
+    "conversations_conversation_add": "403 403 403 403 403 302 403",
+    "conversations_conversation_change": _ROW,
+    "conversations_conversation_history": _ROW,
+    "conversations_conversation_delete": _NEVER_ROW,
+    "conversations_conversation_block": "200 200 403 404 404 302 200",
+    "conversations_conversation_unblock": "200 200 403 404 404 302 200",
+    "conversations_block_changelist": _LIST,
+    "conversations_block_add": "403 403 403 403 403 302 403",
+    "conversations_block_change": _ROW,
+    "conversations_block_history": _ROW,
+    "conversations_block_delete": _NEVER_ROW,
+    "conversations_block_lift": "200 200 403 404 404 302 200",
+}
+#: Django's catch-all and its redirects from old addresses; tested below.
+UNNAMED = 1 + len(OBJECTS)
+
+
+def admin_routes() -> list[URLPattern]:
+    resolver = next(entry for entry in get_resolver().url_patterns if getattr(entry, "namespace", None) == "admin")
+
+    def walk(patterns: list[Any]) -> Iterator[URLPattern]:
+        for pattern in patterns:
+            if isinstance(pattern, URLPattern):
+                yield pattern
+            else:
+                yield from walk(pattern.url_patterns)
+
+    return list(walk(resolver.url_patterns))
+
+
+def test_every_route_has_an_entry() -> None:
+    routes = admin_routes()
+    assert {route.name for route in routes if route.name} == {name.partition(":")[0] for name in GET}
+    assert sum(route.name is None for route in routes) == UNNAMED
+
+
+def address(name: str, planted: Planted, pk: int | None = None) -> str:
+    """The address of a route for the north's row, or for the row `pk`."""
+    route, _, app = name.partition(":")
+    if app:
+        return reverse("admin:app_list", kwargs={"app_label": app})
+    if route == "view_on_site":
+        return reverse(
+            "admin:view_on_site", args=(ContentType.objects.get_for_model(Hotline).pk, pk or planted.north.hotline.pk)
+        )
+    model = next((model for model in OBJECTS if route.startswith(f"{model}_")), None)
+    if model is None or route.removeprefix(f"{model}_") in {"changelist", "add", "segments", "invite"}:
+        return reverse(f"admin:{route}")
+    if route == "replies_replytemplate_of_kind":
+        return reverse(f"admin:{route}", args=(pk or planted.north.hotline.pk,))
+    return reverse(f"admin:{route}", args=(pk or OBJECTS[model](planted).pk,))
+
+
+@pytest.mark.parametrize("name", GET)
+def test_who_may_read_what(name: str, planted: Planted) -> None:
+    answers, url = {}, address(name, planted)
+    for actor in ACTORS:
+        response = planted.client(actor).get(url)
+        answers[actor] = str(response.status_code)
+        assert_no_full_number(response)
+        if actor in {"south", "stranger", "anonymous"}:
+            assert_nothing_of_the_north(response, planted)
+            if response.status_code == 404:
+                # A row of the north and a row that does not exist: the same answer to the byte.
+                absent = planted.client(actor).get(address(name, planted, 987654))
+                assert (absent.status_code, absent.content) == (404, response.content)
+        elif actor == "owner" and response.status_code == 200 and name.endswith(("_changelist", "_change")):
+            # There is something that could have leaked.
+            assert name.startswith("organizations_member") or CANARY.lower() in response.content.decode().lower()
+    assert " ".join(answers.values()) == GET[name]
+
+
+PAYLOAD = {
+    "_form_submitted": "True",
+    "reason": "because",
+    "where": "everywhere",
+    "state": "silent",
+    "post": "yes",
+    "name": "taken over",
+    "label": "taken over",
+    "text": "taken over",
+    "language": "fr",
+    "purpose": "reply",
+    "step": "9",
+    "role": "owner",
+    "time_zone": "Europe/Paris",
+    "username": "taken",
+    "action": "delete_selected",
+    "answer": "accept",
+}
+
+
+@pytest.mark.parametrize("name", GET)
+def test_what_is_posted_from_outside_changes_nothing(name: str, planted: Planted) -> None:
+    """Nor by a viewer, nor by an editor where only owners may, whatever the form says."""
+    if name in {"login", "logout"}:
+        pytest.skip("signs in and out; tests of its own")
+    statuses = dict(zip(ACTORS, GET[name].split(), strict=True))
+    before, users = (
+        everything(planted.north.organization),
+        list(User.objects.order_by("pk").values("pk", "username", "password")),
+    )
+    refused = [
+        actor
+        for actor in ACTORS
+        if statuses[actor] in {"403", "404"} or actor in {"south", "stranger", "anonymous", "viewer"}
+    ]
+    for actor in refused:
+        response = planted.client(actor).post(address(name, planted), {**PAYLOAD, "_selected_action": "1"})
+        assert response.status_code in {200, 302, 400, 403, 404, 405}, (actor, response.status_code)
+        if actor in {"south", "stranger", "anonymous"}:
+            assert_nothing_of_the_north(response, planted)
+        assert everything(planted.north.organization) == before, actor
+    assert list(User.objects.order_by("pk").values("pk", "username", "password")) == users
+
+
+def test_old_addresses_and_unknown_ones_tell_nothing(planted: Planted) -> None:
+    for model, target in OBJECTS.items():
+        app, name = model.split("_")
+        for pk in (target(planted).pk, 987654):
+            response = planted.client("south").get(f"/admin/{app}/{name}/{pk}/")
+            assert (response.status_code, response["Location"]) == (302, f"/admin/{app}/{name}/{pk}/change/")
+    assert planted.client("south").get("/admin/nothing/here/").status_code == 404
+
+
+def test_every_answer_to_a_signed_in_person_is_never_stored(planted: Planted) -> None:
+    for name in ("index", "conversations_conversation_change", "hotlines_hotline_webhook", "jsi18n"):
+        assert planted.client("owner").get(address(name, planted))["Cache-Control"] == "no-store"
+
+
+def test_only_the_webhook_page_shows_the_token(planted: Planted) -> None:
+    token = planted.north.hotline.hook_token
+    shown = set()
+    for name in GET:
+        if token in planted.client("owner").get(address(name, planted)).content.decode():
+            shown.add(name)
+    assert shown == {"hotlines_hotline_webhook"}
