@@ -104,4 +104,4 @@ $(secret): | $(VENV)/base.stamp
 	@umask 077 && $(python) -c 'import secrets; print(secrets.token_urlsafe(50))' > $@
 
 $(master): | $(VENV)/base.stamp $(secret)
-	@$(tool_environment) $(manage) create_key --if-missing $@
+	@$(tool_environment) $(manage) create_key --if-missing $@ >/dev/null

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from hotlines.models import Account, Hotline, default_countries
 from organizations.models import Member, Organization
-from replies.models import Purpose, ReplyTemplate
+from replies import packs
 
 from .phones import PROVIDER
 
@@ -67,7 +67,7 @@ def load() -> bool:
         )
         hotline.full_clean()
         hotline.save()
-        _write_texts(hotline)
+        packs.copy_to_hotline(hotline)
     return True
 
 
@@ -92,27 +92,3 @@ def _new_credentials() -> dict[str, str]:
     """Random, and of the form that Plivo's have."""
     tail = "".join(secrets.choice(_UPPER_AND_DIGITS) for _ in range(18))
     return {"auth_id": f"MA{tail}", "auth_token": secrets.token_urlsafe(30)}
-
-
-_TEXTS = {
-    "fr": {
-        Purpose.REPLY: "Si vous recevez ce message, c'est que votre interlocuteur (trice) estime que vous le "
-        "harceliez. Veuillez ne plus l'importuner ainsi !",
-        Purpose.HELP: "Ce numero repond automatiquement a la place d'une personne qui ne souhaite pas etre contactee. "
-        "Repondez STOP pour ne plus rien recevoir.",
-    },
-    "en": {
-        Purpose.REPLY: "If you receive this message, the person you are writing to feels harassed by you. "
-        "Please do not bother them any more.",
-        Purpose.HELP: "This number answers by itself for somebody who does not wish to be contacted. "
-        "Reply STOP to receive nothing more.",
-    },
-}
-
-
-def _write_texts(hotline: Hotline) -> None:
-    for language, texts in _TEXTS.items():
-        for purpose, text in texts.items():
-            ReplyTemplate.objects.create(
-                organization=hotline.organization, hotline=hotline, purpose=purpose, language=language, text=text
-            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils.translation import get_language_info, gettext_lazy, ngettext
+from django.utils.translation import get_language_info, gettext_lazy, ngettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext as _
 
 from conversations.models import Message, Reply
@@ -26,13 +26,13 @@ _DECIDED: dict[str, Any] = {
 }
 _SHORT: dict[str, Any] = {
     Disposition.WAITING: gettext_lazy("a reply is on its way"),
-    Disposition.STOP: gettext_lazy("stopped"),
+    Disposition.STOP: pgettext_lazy("text", "stopped"),
     Disposition.STOPPED: gettext_lazy("no answer: stopped"),
     Disposition.BLOCKED: gettext_lazy("no answer: blocked"),
     Disposition.LIMIT: gettext_lazy("no answer: over the limit"),
     Disposition.NOT_ANSWERABLE: gettext_lazy("never answered"),
     Disposition.NOT_ANSWERING: gettext_lazy("number not active"),
-    Disposition.UNREADABLE: gettext_lazy("unreadable"),
+    Disposition.UNREADABLE: pgettext_lazy("text", "unreadable"),
 }
 _DELIVERY: dict[str, Any] = {
     "queued": gettext_lazy("The carrier has queued it."),
@@ -86,7 +86,7 @@ def _of_message(hotline: Hotline, message: Message) -> dict[str, Any]:
         }
     return {
         "disposition": message.disposition,
-        "caption": _("answered"),
+        "caption": pgettext("text", "answered"),
         "decided": _("It gets reply %(slot)d of %(limit)d.") % {"slot": reply.slot, "limit": hotline.reply_limit},
         "due_at": reply.due_at.isoformat() if reply.state == ReplyState.PENDING else "",
         "sent": _sent(reply),
@@ -98,7 +98,7 @@ def _of_message(hotline: Hotline, message: Message) -> dict[str, Any]:
 def _sent(reply: Reply) -> str:
     """Empty while nothing was sent and may still be."""
     if reply.state == ReplyState.SENT:
-        return _("Text chosen in %(language)s, %(segments)s; the carrier took it.") % {
+        return _("Language chosen: %(language)s. %(segments)s; the carrier took it.") % {
             "language": _language(reply.language),
             "segments": _segments(reply),
         }
@@ -108,7 +108,7 @@ def _sent(reply: Reply) -> str:
 
 
 def _caption(hotline: Hotline, reply: Reply) -> str:
-    return _("Reply %(slot)d of %(limit)d, %(language)s, %(segments)s") % {
+    return _("Reply %(slot)d of %(limit)d · %(language)s · %(segments)s") % {
         "slot": reply.slot,
         "limit": hotline.reply_limit,
         "language": _language(reply.language),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 
 def script_texts() -> dict[str, str]:
@@ -24,9 +25,9 @@ def script_texts() -> dict[str, str]:
         "stored": _("It answered {status} after {ms} ms."),
         "nothing_sent": _("Nothing is sent."),
         "nothing_delivered": _("Nothing is delivered."),
-        "state_done": _("done"),
-        "state_active": _("under way"),
-        "state_skipped": _("not needed"),
-        "state_waiting": _("not yet"),
-        "state_failed": _("failed"),
+        "state_done": pgettext("step", "done"),
+        "state_active": pgettext("step", "under way"),
+        "state_skipped": pgettext("step", "not needed"),
+        "state_waiting": pgettext("step", "not yet"),
+        "state_failed": pgettext("step", "failed"),
     }
