@@ -43,7 +43,7 @@ lint: $(VENV)/development.stamp ## Check style, types, the direction of imports,
 	@$(VENV)/bin/ruff check $(sources)
 	@$(VENV)/bin/ruff format --check $(sources)
 	@$(tool_environment) $(VENV)/bin/mypy
-	@$(tool_environment) $(VENV)/bin/lint-imports
+	@$(tool_environment) PYTHONPATH=platform:numbers:messaging $(VENV)/bin/lint-imports --no-cache
 	@$(tool_environment) $(manage) makemigrations --check --dry-run
 
 format: $(VENV)/development.stamp ## Format the code, and mend what ruff can mend
