@@ -69,6 +69,9 @@ class Conversation(models.Model):
                 | (Q(blocked_until__isnull=False) & ~Q(block_cause="")),
                 name="conversation_block_has_cause",
             ),
+            models.CheckConstraint(
+                condition=Q(block_cause__in=["", "limit", "stop", "person"]), name="conversation_block_cause_known"
+            ),
             models.CheckConstraint(condition=Q(episode__gte=1), name="conversation_episode_from_one"),
         ]
         indexes: ClassVar = [
@@ -232,15 +235,17 @@ class Reply(models.Model):
                 condition=Q(state__in=["claimed", "unknown"]),
                 name="reply_one_in_flight",
             ),
+            # The one being sent is among them, because a provider's refusal makes it wait again.
             models.UniqueConstraint(
                 fields=["conversation"],
-                condition=Q(state__in=["pending", "released"], delayed=True),
+                condition=Q(state__in=["pending", "released", "claimed"], delayed=True),
                 name="reply_one_delayed",
             ),
             models.UniqueConstraint(
                 fields=["hotline", "provider_id"], condition=~Q(provider_id=""), name="reply_provider_id_once"
             ),
             models.CheckConstraint(condition=Q(slot__gte=1, slot__lte=MAX_REPLY_LIMIT), name="reply_slot_in_range"),
+            models.CheckConstraint(condition=Q(purpose__in=["reply", "final", "help"]), name="reply_purpose_known"),
             models.CheckConstraint(
                 condition=Q(
                     state__in=[
@@ -359,6 +364,11 @@ class Block(models.Model):
             ),
             models.CheckConstraint(condition=Q(cause__in=["limit", "stop", "person"]), name="block_cause_known"),
             models.CheckConstraint(condition=~Q(cause="person") | ~Q(reason=""), name="block_by_person_has_reason"),
+            # Without an episode, `block_limit_once_per_episode` would hold nothing: NULL equals nothing.
+            models.CheckConstraint(
+                condition=~Q(cause="limit") | Q(conversation__isnull=False, episode__isnull=False),
+                name="block_by_limit_has_episode",
+            ),
             models.UniqueConstraint(
                 fields=["conversation", "episode"], condition=Q(cause="limit"), name="block_limit_once_per_episode"
             ),

@@ -111,7 +111,7 @@ _COUNT_MESSAGE = f"""
     RETURNING {", ".join(STANDING_COLUMNS)},
         {_CONVERSATION}.sender_sealed IS NULL AS sender_erased,
         EXISTS (SELECT 1 FROM {_REPLY} r WHERE r.conversation_id = {_CONVERSATION}.id AND r.delayed
-            AND r.state IN ('pending', 'released')) AS reply_waiting,
+            AND r.state IN ('pending', 'released', 'claimed')) AS reply_waiting,
         EXISTS (SELECT 1 FROM {_BLOCK} b WHERE b.organization_id = {_CONVERSATION}.organization_id
             AND b.sender_key IN ({_CONVERSATION}.sender_key, %s) AND b.conversation_id IS NULL
             AND b.lifted_at IS NULL AND (b.until IS NULL OR b.until > %s)) AS blocked_everywhere
