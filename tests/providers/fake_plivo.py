@@ -29,14 +29,12 @@ import argparse
 import base64
 import contextlib
 import json
-import os
 import random
 import secrets
 import signal
 import socket
 import struct
 import threading
-import time
 import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -46,7 +44,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.providers.plivo_protocol import PATH, complaints, post_signed, report_fields
+from tests.providers.plivo_protocol import PATH, Ledger, complaints, post_signed, report_fields
 
 #: Of the other behaviours, those after which Plivo has the message.
 ACCEPTING = {"202", "garbage", "empty", "huge", "truncated", "slow", "drip"}
@@ -81,26 +79,6 @@ class Reports:
     to: str = ""
     retries: Sequence[float] = ()
     delay: float = 0.0
-
-
-class Ledger:
-    """One JSON object per request, on disk before the answer: what stands here, the provider knows."""
-
-    def __init__(self, path: Path | None = None) -> None:
-        self.entries: list[dict[str, Any]] = []
-        self._lock = threading.Lock()
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if path else None
-
-    def write(self, entry: dict[str, Any]) -> None:
-        with self._lock:
-            entry = {"n": len(self.entries) + 1, "at": time.time(), **entry}
-            self.entries.append(entry)
-            if self._file is not None:
-                os.write(self._file, json.dumps(entry).encode() + b"\n")
-
-    def close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -147,12 +125,13 @@ class Handler(BaseHTTPRequestHandler):
                 **{name: payload.get(name) for name in ("src", "dst", "text", "url")},
             }
         )
+        report = self.server.reporter(account, message_uuid, payload) if accepted else None
         if status != 202:
             self._answer(status, {"api_id": str(uuid.uuid4()), "error": "; ".join(wrong) or "refused"})
         else:
             self._behave(message_uuid)
-        if accepted:
-            self.server.report(account, message_uuid, payload)
+        if report:
+            report.start()
 
     def _judge(self, account: str, body: bytes) -> tuple[int, dict[str, Any], list[str]]:
         """The status that the request deserves, whatever the script says; 202 leaves it to the script."""
@@ -264,7 +243,8 @@ class FakePlivo(ThreadingHTTPServer):
         self._chance = random.Random(seed)
         self._scripted: deque[str] = deque()
         self._lock = threading.Lock()
-        self._reporters: list[threading.Thread] = []
+        self._reporting = threading.Condition()
+        self._unfinished = 0
 
     def __enter__(self) -> Self:
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -317,18 +297,27 @@ class FakePlivo(ThreadingHTTPServer):
         pair = f"{account}:{self.accounts.get(account, secrets.token_hex())}"
         return authorization == "Basic " + base64.b64encode(pair.encode()).decode()
 
-    def report(self, account: str, message_uuid: str, payload: Mapping[str, Any]) -> None:
-        if self.reports.statuses and self.accounts:
-            token = self.accounts[account]
-            thread = threading.Thread(target=self._report, args=(token, message_uuid, dict(payload)), daemon=True)
-            self._reporters.append(thread)
-            thread.start()
+    def reporter(self, account: str, message_uuid: str, payload: Mapping[str, Any]) -> threading.Thread | None:
+        """A thread, not yet started, that will report on an accepted message; None where none is asked for."""
+        if not self.reports.statuses or not self.accounts:
+            return None
+        with self._reporting:
+            self._unfinished += 1
+        arguments = (self.accounts[account], message_uuid, dict(payload))
+        return threading.Thread(target=self._report_and_tell, args=arguments, daemon=True)
 
-    def wait_for_reports(self, seconds: float = 10.0) -> None:
-        """Return when every report that has begun was answered or given up."""
-        until = time.monotonic() + seconds
-        for thread in list(self._reporters):
-            thread.join(max(0.0, until - time.monotonic()))
+    def wait_for_reports(self, seconds: float = 10.0) -> bool:
+        """Return when every report on what was accepted was answered or given up; False after `seconds`."""
+        with self._reporting:
+            return self._reporting.wait_for(lambda: self._unfinished == 0, seconds)
+
+    def _report_and_tell(self, token: str, message_uuid: str, payload: Mapping[str, Any]) -> None:
+        try:
+            self._report(token, message_uuid, payload)
+        finally:
+            with self._reporting:
+                self._unfinished -= 1
+                self._reporting.notify_all()
 
     def _report(self, token: str, message_uuid: str, payload: Mapping[str, Any]) -> None:
         numbered = [*enumerate(self.reports.statuses, start=1)] * self.reports.times
@@ -346,13 +335,6 @@ class FakePlivo(ThreadingHTTPServer):
                 sent.answers.append(post_signed(payload["url"], fields, token, self.reports.to))
                 if 200 <= sent.answers[-1] < 300:
                     break
-
-
-def free_port() -> int:
-    """A port of this machine at which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _pairs(written: str) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What Plivo's message API asks of a request, and how it signs what it posts back, as its SDK has it.
+"""What Plivo's message API asks of a request, what it knows of it, and how it signs what it posts back.
 
 Sources: PROVIDERS.md 1.6 to 1.8, which quote Plivo's documentation and SDK.
 """
@@ -6,9 +6,15 @@ Sources: PROVIDERS.md 1.6 to 1.8, which quote Plivo's documentation and SDK.
 from __future__ import annotations
 
 import http.client
+import json
+import os
 import re
 import secrets
+import threading
+import time
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from plivo.utils import signature_v3
@@ -20,6 +26,26 @@ GSM = set(
     "abcdefghijklmnopqrstuvwxyzäöñüà\f^{}\\[~]|€"
 )
 KNOWN_FIELDS = {"src", "dst", "text", "type", "url", "method", "log", "trackable", "message_expiry"}
+
+
+class Ledger:
+    """One JSON object per request, on disk before the answer: what stands here, the provider knows."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if path else None
+
+    def write(self, entry: dict[str, Any]) -> None:
+        with self._lock:
+            entry = {"n": len(self.entries) + 1, "at": time.time(), **entry}
+            self.entries.append(entry)
+            if self._file is not None:
+                os.write(self._file, json.dumps(entry).encode() + b"\n")
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
 
 
 def complaints(payload: object) -> list[str]:

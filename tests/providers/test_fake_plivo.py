@@ -184,7 +184,7 @@ def test_its_reports_are_signed_for_the_url_it_was_given_and_come_again_until_ta
         with FakePlivo(accounts={AUTH_ID: TOKEN}, reports=reports) as server:
             settings.PLIVO_API_URL = server.url
             outcome = Plivo().send(reply_to(MESSAGE["dst"]), {"auth_id": AUTH_ID, "auth_token": TOKEN})
-            server.wait_for_reports()
+            assert server.wait_for_reports()
             answers = [report.answers for report in server.sent_reports]
     assert answers == [[503, 200], [200], [200], [200], [200], [200]]
     posted = [(headers, dict(parse_qsl(body, keep_blank_values=True))) for _line, headers, body in receiver.posted]

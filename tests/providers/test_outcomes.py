@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from django.core import mail
 from django.utils import timezone
-from tests.providers.fake_plivo import FakePlivo, free_port
+from tests.providers.fake_plivo import FakePlivo
+from tests.services import free_port
 from tests.signing import post_message
 from tests.world import AUTH_ID, World, message_fields
 
