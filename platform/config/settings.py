@@ -1,7 +1,7 @@
 """All settings, read from the environment once.
 
 Every variable is `PARAVENT_<NAME>`; a secret may instead be given as `PARAVENT_<NAME>_FILE`, the path of a file that
-holds it. `docs/operators/settings.md` lists them. `PARAVENT_DEMO=1` is the only switch that relaxes anything: it is
+holds it. `docs/operators/install.md` explains them. `PARAVENT_DEMO=1` is the only switch that relaxes anything: it is
 what `make run` and the tests use, and `config.checks` refuses every unsafe value without it.
 """
 
