@@ -87,6 +87,10 @@ class ScopedRelatedFilter(admin.RelatedFieldListFilter):
         )
         return choices
 
+    def has_output(self) -> bool:
+        """Also with one choice where a link asks for it: Django would drop the question and list everything."""
+        return bool(super().has_output() or self.lookup_val)
+
 
 class ScopedAdmin(ModelAdmin):  # type: ignore[type-arg]
     """Base of every page about an organization's rows. See this module's docstring."""
@@ -323,7 +327,8 @@ def dialog_action(
             try:
                 said = function(self, request, row, form)
             except (ValidationError, OperationalError) as error:
-                form.add_error(None, error if isinstance(error, ValidationError) else BUSY)
+                # Messages alone: an error may name a field of the row that the dialog does not have.
+                form.add_error(None, error.messages if isinstance(error, ValidationError) else BUSY)
                 context = {"dialog": dialog, "form": form, "form_submit_text": submit}
                 return render(request, "unfold/helpers/dialog.html", context)
             if said:
