@@ -1,0 +1,48 @@
+"""What a provider contributes to the contract suite: its vectors and how to make requests in its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from providers.base import Credentials, Delivery, Knowledge, SignedRequest
+
+
+@dataclass(frozen=True)
+class Text:
+    """One inbound message as a person would describe it; `parts` is what the network cut it into."""
+
+    id: str
+    sender: str
+    recipient: str
+    text: str
+    parts: int = 1
+
+
+class SignMessage(Protocol):
+    def __call__(self, url: str, secret: str, message: Text, nonce: str | None = None) -> SignedRequest:
+        """The webhook request for `message`, signed for `url` by something that is not our code."""
+
+
+class SignReport(Protocol):
+    def __call__(self, url: str, secret: str, provider_id: str, word: str, sequence: int) -> SignedRequest:
+        """A delivery report with the status `word`, as the provider writes it."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """`credentials(secret, previous)` is what an account holds while its secret changes from `previous`.
+
+    `words` is every status the provider documents. `carrier(settings)` is a loopback server in the provider's place,
+    which does as it is told by `script`; `answers` says what it is told and what that must teach.
+    """
+
+    credentials: Callable[[str, str], Credentials]
+    message: SignMessage
+    report: SignReport
+    no_message: Callable[[str, str], SignedRequest]
+    words: Mapping[str, Delivery]
+    carrier: Callable[[Any], AbstractContextManager[Any]]
+    answers: Mapping[str, Knowledge]

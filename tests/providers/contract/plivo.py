@@ -1,0 +1,88 @@
+"""Plivo's part of the contract: signed by its SDK."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+from tests.providers.contract.base import Contract, Text
+from tests.providers.fake_plivo import FakePlivo
+from tests.providers.plivo_protocol import report_fields, signed_headers
+from tests.world import AUTH_ID
+
+from providers.base import Credentials, Delivery, Knowledge, SignedRequest
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def credentials(secret: str, previous: str = "") -> Credentials:
+    return {"auth_id": AUTH_ID, "auth_token": secret, "previous_auth_token": previous}
+
+
+def signed(url: str, secret: str, fields: dict[str, str], nonce: str | None = None) -> SignedRequest:
+    headers = {name.lower(): value for name, value in signed_headers(url, fields, secret, nonce).items()}
+    return SignedRequest("POST", url, {**headers, "content-type": FORM}, urlencode(fields).encode())
+
+
+def message(url: str, secret: str, message: Text, nonce: str | None = None) -> SignedRequest:
+    fields = {
+        "From": message.sender,
+        "To": message.recipient,
+        "Type": "sms",
+        "Text": message.text,
+        "MessageUUID": message.id,
+        "Units": str(message.parts),
+        "TotalRate": "0.00750",
+        "TotalAmount": f"{0.0075 * message.parts:.5f}",
+        "MessageIntent": "",
+        "PowerpackUUID": "",
+    }
+    return signed(url, secret, fields, nonce)
+
+
+def report(url: str, secret: str, provider_id: str, word: str, sequence: int) -> SignedRequest:
+    return signed(url, secret, report_fields(provider_id, "33937000001", "33639980123", word, sequence))
+
+
+def no_message(url: str, secret: str) -> SignedRequest:
+    """A call, which came to the message's address by a mistake in the console."""
+    fields = {"CallUUID": "97ceeb52-58b6-11e1-86da-77300b68f8bb", "From": "33639980123", "CallStatus": "ringing"}
+    return signed(url, secret, fields)
+
+
+@contextlib.contextmanager
+def carrier(settings: Any) -> Iterator[FakePlivo]:
+    with FakePlivo() as server:
+        settings.PLIVO_API_URL = server.url
+        yield server
+
+
+CONTRACT = Contract(
+    credentials=credentials,
+    message=message,
+    report=report,
+    no_message=no_message,
+    words={
+        "queued": Delivery.QUEUED,
+        "sent": Delivery.SENT,
+        "delivered": Delivery.DELIVERED,
+        "undelivered": Delivery.UNDELIVERED,
+        "rejected": Delivery.UNDELIVERED,
+        "failed": Delivery.FAILED,
+    },
+    carrier=carrier,
+    answers={
+        "202": Knowledge.ACCEPTED,
+        "400": Knowledge.REFUSED,
+        "403": Knowledge.REFUSED,
+        "401": Knowledge.ACCOUNT_REFUSED,
+        "402": Knowledge.ACCOUNT_REFUSED,
+        "429:3": Knowledge.REFUSED_FOR_NOW,
+        "500": Knowledge.UNKNOWN,
+        "503": Knowledge.UNKNOWN,
+        "garbage": Knowledge.UNKNOWN,
+        "reset-after": Knowledge.UNKNOWN,
+    },
+)
