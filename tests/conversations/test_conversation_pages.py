@@ -1,0 +1,299 @@
+"""Conversations as people see them: masked, read-only, inert whatever somebody wrote, and cheap."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from tests.signing import post_message
+from tests.world import SENDER, World, message_fields
+
+from conversations import blocks, threads
+from conversations.models import Block, Conversation, Message, Reply
+from conversations.visible import visible
+from outbox import sweeps
+from privacy import datakeys
+
+LIST = "/admin/conversations/conversation/"
+BLOCKS = "/admin/conversations/block/"
+
+
+def signed_in(user: User) -> Client:
+    client = Client(headers={"Accept-Language": "en"})
+    client.force_login(user)
+    return client
+
+
+def page(row: Conversation | Block, name: str = "change") -> str:
+    return reverse(f"admin:conversations_{row._meta.model_name}_{name}", args=(row.pk,))
+
+
+def write(world: World, text: str = "Salut", sender: str = SENDER) -> Conversation:
+    north = world.north
+    assert post_message(north.hotline, message_fields(north.hotline, text, sender), north.token).status_code == 200
+    conversation = Message.objects.latest("pk").conversation
+    assert conversation is not None
+    return conversation
+
+
+def act(user: User, row: Conversation | Block, name: str, **fields: str) -> Any:
+    return signed_in(user).post(page(row, name), {"_form_submitted": "True", **fields})
+
+
+def test_a_sender_is_a_pseudonym_and_two_digits(world: World) -> None:
+    conversation = write(world)
+    for user in (world.north.owner, world.north.viewer, world.operator):
+        for url in (LIST, page(conversation)):
+            shown = signed_in(user).get(url).content.decode()
+            assert conversation.pseudonym in shown
+            assert '<bdi class="pv-phone" dir="ltr">+33 •• •• •• •• 23</bdi>' in shown
+            assert SENDER[2:] not in re.sub(r"\s", "", shown)
+
+
+def test_texts_are_shown_in_order_and_closed(world: World) -> None:
+    for text in ("first words", "second words"):
+        conversation = write(world, text)
+    sweeps.release_replies()
+    shown = signed_in(world.north.viewer).get(page(conversation)).content.decode()
+    thread = re.sub(r"\s+", " ", shown[shown.index('<ol class="pv-thread">') :])
+    places = [
+        thread.index(word) for word in ("first words", "reply 1 of episode 1", "second words", "reply 2 of episode 1")
+    ]
+    assert places == sorted(places)
+    assert re.search(r"<details><summary>[^<]+</summary><div[^>]*><bdi[^>]*>first words</bdi>", thread)
+    assert "<details open" not in thread
+    assert "Réponse de North." in thread
+    assert "ready to be sent" in thread
+    assert "first words" not in signed_in(world.north.owner).get(LIST).content.decode()
+
+
+def test_messages_without_content_are_told_in_one_line(world: World) -> None:
+    for _ in range(9):
+        conversation = write(world)
+    thread = threads.read(conversation)
+    assert [entry.count for entry in thread.entries] == [1, 1, 1, 1, 1, 4]
+    assert (
+        "4 messages of which no text was kept." in signed_in(world.north.owner).get(page(conversation)).content.decode()
+    )
+
+
+def test_a_long_conversation_comes_in_pages_and_begins_with_the_latest(world: World) -> None:
+    conversation = write(world, "the very first")
+    now = timezone.now()
+    Message.objects.bulk_create(
+        Message(
+            organization=conversation.organization,
+            hotline=conversation.hotline,
+            account=world.north.account,
+            conversation=conversation,
+            provider_id=f"id-{number}",
+            disposition="waiting" if number % 2 else "not_answering",
+            received_at=now,
+        )
+        for number in range(120)
+    )
+    client = signed_in(world.north.owner)
+    latest = client.get(page(conversation)).content.decode()
+    assert "Page 3 of 3" in latest
+    assert "the very first" not in latest
+    assert "the very first" in client.get(page(conversation), {"page": "1"}).content.decode()
+    for odd in ("0", "99", "x", "-1", "９", "1" * 40):
+        assert "Page 3 of 3" in client.get(page(conversation), {"page": odd}).content.decode()
+
+
+def test_a_text_whose_key_is_gone_is_said_to_be_lost(world: World) -> None:
+    conversation = write(world, "secret words")
+    Message.objects.update(text_sealed=b"\x01" + b"\x00" * 60)
+    shown = signed_in(world.north.owner).get(page(conversation))
+    assert shown.status_code == 200
+    assert "The key of this text is gone" in shown.content.decode()
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "</bdi></details><h1>",
+    "javascript:alert(1) http://evil.example/ www.evil.example",
+    "{{ 7*7 }} {% debug %}",
+    "\u202eevil\u2066x\u2069",
+    "\x1b[31m red",
+    "' onmouseover='x",
+    "a" + "\u0301" * 200,
+    "\u200b\u2060\ufeff",
+    "x" * 9000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_somebody_wrote_stays_a_text(world: World, text: str) -> None:
+    conversation = write(world, text)
+    response = signed_in(world.north.owner).get(page(conversation))
+    assert response.status_code == 200
+    thread = response.content.decode()
+    thread = thread[thread.index('<div class="pv-text">') :]
+    written = re.search(r'<bdi dir="auto">(.*?)</bdi>', thread, re.DOTALL)
+    assert written is not None
+    # The only markup inside is our own marker.
+    assert "<" not in re.sub(r'<span class="pv-control" title="[^"<>]*">U\+[0-9A-F]{4,6}</span>', "", written[1])
+    assert not re.search(r"<a [^>]*evil", thread)
+    for char in "\u202e\u2066\u2069\x1b\u200b\u2060\ufeff":
+        assert char not in written[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\u202e", '<span class="pv-control" title="right-to-left override">U+202E</span>'),
+        ("a\r\nb\tc", "a\nb\tc"),
+        ("👩\u200d👧", "👩\u200d👧"),
+        ("<&>", "&lt;&amp;&gt;"),
+        ("e" + "\u0301" * 9, "e" + "\u0301" * 4),
+    ],
+)
+def test_hidden_characters_become_visible(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+# --- blocking from the pages -----------------------------------------------------------------------------------------
+def test_an_editor_blocks_and_unblocks_with_a_reason(world: World) -> None:
+    north, conversation = world.north, write(world)
+    assert "This field is required." in act(north.editor, conversation, "block", where="here").content.decode()
+    assert not Block.objects.exists()
+    done = act(north.editor, conversation, "block", where="here", days="7", reason="insults")
+    assert (done.status_code, done["Location"]) == (302, page(conversation))
+    block = Block.objects.get()
+    assert (block.author, block.reason, block.conversation) == (north.editor, "insults", conversation)
+    assert block.until is not None
+    assert 6 < (block.until - block.since).days + 1 <= 8
+    assert "blocked by a person" in signed_in(north.viewer).get(LIST).content.decode()
+    assert act(north.editor, conversation, "unblock", reason="a mistake").status_code == 302
+    block.refresh_from_db()
+    assert (block.lifted_by, block.lifted_reason) == (north.editor, "a mistake")
+    assert [entry.user for entry in LogEntry.objects.all()] == [north.editor] * 2
+
+
+def test_a_block_on_all_numbers_shows_and_is_lifted_from_the_list_of_blocks(world: World) -> None:
+    north, conversation = world.north, write(world)
+    assert act(north.owner, conversation, "block", where="everywhere", reason="threats").status_code == 302
+    block = Block.objects.get(conversation=None)
+    listed = signed_in(north.viewer).get(BLOCKS).content.decode()
+    for word in ("all numbers", "threats", conversation.pseudonym, "until somebody lifts it", "standing"):
+        assert word in listed
+    assert "blocked on all numbers" in signed_in(north.viewer).get(LIST).content.decode()
+    assert page(conversation) in signed_in(north.viewer).get(page(block)).content.decode()
+    assert act(north.viewer, block, "lift", reason="no").status_code == 403
+    assert act(north.editor, block, "lift", reason="a mistake").status_code == 302
+    assert "a mistake" in signed_in(north.viewer).get(page(block)).content.decode()
+    again = act(north.editor, block, "lift", reason="again")
+    assert "already past" in again.content.decode()
+
+
+def test_stop_cannot_be_lifted_and_the_page_says_why(world: World) -> None:
+    north, conversation = world.north, write(world, "STOP")
+    assert "wrote STOP" in signed_in(north.viewer).get(page(conversation)).content.decode()
+    refused = act(north.owner, conversation, "unblock", reason="please")
+    assert "Nobody else can undo that" in refused.content.decode()
+    refused = act(north.owner, Block.objects.get(), "lift", reason="please")
+    assert "Nobody else can undo that" in refused.content.decode()
+
+
+def buttons(user: User, row: Conversation | Block) -> list[str]:
+    return [button["title"] for button in signed_in(user).get(page(row)).context["actions_detail"]]
+
+
+def test_only_buttons_that_make_sense_are_shown(world: World) -> None:
+    north, conversation = world.north, write(world)
+    assert buttons(north.viewer, conversation) == []
+    assert buttons(north.editor, conversation) == ["Block"]
+    block = blocks.block_conversation(conversation, north.owner, "insults")
+    assert buttons(north.editor, conversation) == ["Unblock"]
+    assert buttons(north.editor, block) == ["Lift this block"]
+    assert buttons(north.viewer, block) == []
+    blocks.lift(block, north.owner, "a mistake")
+    assert buttons(north.editor, block) == []
+    for _ in range(5):
+        write(world)
+    assert buttons(north.editor, conversation) == ["Block", "Unblock"]
+    write(world, "STOP", sender="33639980999")
+    assert buttons(north.editor, Conversation.objects.latest("pk")) == []
+
+
+# --- lists -----------------------------------------------------------------------------------------------------------
+def many(world: World, count: int) -> None:
+    for number in range(count):
+        write(world, sender=f"336399{number:05}")
+
+
+def test_lists_cost_few_queries_however_long_they_are(world: World, django_assert_max_num_queries: Any) -> None:
+    many(world, 30)
+    for conversation in Conversation.objects.all()[:12]:
+        blocks.block_conversation(conversation, world.north.owner, "insults")
+    for conversation in Conversation.objects.all()[12:20]:
+        blocks.block_everywhere(conversation, world.north.owner, "threats")
+    client = signed_in(world.north.viewer)
+    for url in (LIST, BLOCKS, page(Conversation.objects.all()[0])):
+        datakeys.forget()
+        with django_assert_max_num_queries(12):
+            assert client.get(url).status_code == 200
+
+
+def test_conversations_are_found_by_state(world: World) -> None:
+    many(world, 6)
+    limited, person, everywhere, stopped, *_others = Conversation.objects.order_by("pk")
+    for _ in range(5):
+        write(world, sender="33639900000")
+    write(world, "STOP", sender="33639900003")
+    blocks.block_conversation(person, world.north.owner, "insults")
+    blocks.block_everywhere(everywhere, world.north.owner, "threats")
+    client = signed_in(world.north.viewer)
+    found = {
+        state: {
+            row.pk for row in signed_in(world.north.viewer).get(LIST, {"standing": state}).context["cl"].result_list
+        }
+        for state in ("limit", "person", "everywhere", "stop")
+    }
+    assert found == {"limit": {limited.pk}, "person": {person.pk}, "everywhere": {everywhere.pk}, "stop": {stopped.pk}}
+    answered = signed_in(world.north.viewer).get(LIST, {"standing": "answered"}).context["cl"].result_list
+    assert len(answered) == 2
+
+
+def test_a_conversation_is_found_by_its_pseudonym(world: World) -> None:
+    many(world, 5)
+    wanted = Conversation.objects.all()[2]
+    for term in (wanted.pseudonym, wanted.pseudonym.lower(), f" {wanted.pseudonym} "):
+        found = signed_in(world.north.viewer).get(LIST, {"q": term}).context["cl"].result_list
+        assert [row.pk for row in found] == [wanted.pk]
+    assert not signed_in(world.north.viewer).get(LIST, {"q": "Loutre"}).context["cl"].result_list
+
+
+def test_nothing_can_be_typed_into_a_conversation_or_a_block(world: World) -> None:
+    conversation = write(world)
+    block = blocks.block_conversation(conversation, world.north.owner, "insults")
+    for row in (conversation, block):
+        before = type(row).objects.filter(pk=row.pk).values().get()
+        response = signed_in(world.operator).post(page(row), {"slots_used": "0", "reason": "x", "cause": "stop"})
+        assert response.status_code == 403
+        assert type(row).objects.filter(pk=row.pk).values().get() == before
+    assert Reply.objects.count() == 1
+
+
+def test_the_first_page_counts_today(world: World) -> None:
+    many(world, 3)
+    write(world, "encore", sender="33639900000")
+    blocks.block_conversation(Conversation.objects.all()[0], world.north.owner, "insults")
+    Message.objects.filter(conversation=Conversation.objects.all()[1]).update(
+        received_at=timezone.now() - datetime.timedelta(days=2)
+    )
+    cards = signed_in(world.north.viewer).get(reverse("admin:index")).context["cards"]
+    assert [(card.organization, card.senders, card.messages, card.blocks, card.active) for card in cards] == [
+        (world.north.organization, 3, 3, 1, 1)
+    ]
+    everyone = signed_in(world.operator).get(reverse("admin:index")).context["cards"]
+    assert [card.senders for card in everyone] == [3, 0]
