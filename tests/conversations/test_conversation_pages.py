@@ -254,9 +254,7 @@ def test_conversations_are_found_by_state(world: World) -> None:
     blocks.block_everywhere(everywhere, world.north.owner, "threats")
     client = signed_in(world.north.viewer)
     found = {
-        state: {
-            row.pk for row in signed_in(world.north.viewer).get(LIST, {"standing": state}).context["cl"].result_list
-        }
+        state: {row.pk for row in client.get(LIST, {"standing": state}).context["cl"].result_list}
         for state in ("limit", "person", "everywhere", "stop")
     }
     assert found == {"limit": {limited.pk}, "person": {person.pk}, "everywhere": {everywhere.pk}, "stop": {stopped.pk}}
