@@ -1,12 +1,19 @@
-"""Finding, creating and remembering data keys. Nothing outside this app sees key bytes."""
+"""Finding, creating and remembering data keys. Nothing outside this app sees key bytes.
+
+A key that was made inside a transaction is remembered only when that transaction commits: after a rollback its row is
+gone, and what this process sealed with a remembered key could never be read again, by anybody.
+"""
 
 from __future__ import annotations
 
 import datetime
 import secrets
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from django.db import IntegrityError, transaction
+from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError, connection, transaction
 
 from . import keys
 from .models import DataKey
@@ -34,15 +41,54 @@ def previous_half_year(epoch: str) -> str:
     return f"{year}-H1" if half == 2 else f"{year - 1}-H2"
 
 
+@dataclass(frozen=True)
+class _Key:
+    """An unwrapped key; called when the transaction that it was seen in commits."""
+
+    row: DataKey
+    secret: bytes
+
+    def __call__(self) -> None:
+        with _lock:
+            if len(_by_id) >= _CACHE_LIMIT:
+                _by_id.clear()
+                _by_period.clear()
+            _by_id[self.row.pk] = (self.row, self.secret)
+            _by_period[self.row.organization_id, self.row.purpose, self.row.period] = self.row.pk
+            _absent.discard((self.row.organization_id, self.row.purpose, self.row.period))
+
+
 def _remember(row: DataKey) -> tuple[DataKey, bytes]:
-    entry = (row, keys.by_id(row.master_key_id).unwrap(bytes(row.wrapped), row.context))
-    with _lock:
-        if len(_by_id) >= _CACHE_LIMIT:
-            _by_id.clear()
-            _by_period.clear()
-        _by_id[row.pk] = entry
-        _by_period[row.organization_id, row.purpose, row.period] = row.pk
-    return entry
+    key = _Key(row, keys.by_id(row.master_key_id).unwrap(bytes(row.wrapped), row.context))
+    transaction.on_commit(key)  # at once outside a transaction; never if a savepoint around us is rolled back
+    return key.row, key.secret
+
+
+def _of_this_transaction() -> Iterator[_Key]:
+    """The keys that wait for this connection's commit: good until then, and for nobody else."""
+    return (hook[1] for hook in connection.run_on_commit if isinstance(hook[1], _Key))
+
+
+def _known(identity: tuple[int, str, str]) -> tuple[DataKey, bytes] | None:
+    known = _by_period.get(identity)
+    if known is not None and (entry := _by_id.get(known)) is not None:
+        return entry
+    for key in _of_this_transaction():
+        if (key.row.organization_id, key.row.purpose, key.row.period) == identity:
+            return key.row, key.secret
+    return None
+
+
+def missing_master_keys() -> list[ImproperlyConfigured]:
+    """What `keys.by_id` says of each master key that wrapped a data key and is not in the configuration."""
+    keys.current()
+    problems = []
+    for key_id in DataKey.objects.order_by("master_key_id").values_list("master_key_id", flat=True).distinct():
+        try:
+            keys.by_id(key_id)
+        except ImproperlyConfigured as problem:
+            problems.append(problem)
+    return problems
 
 
 def forget() -> None:
@@ -51,12 +97,12 @@ def forget() -> None:
         _by_id.clear()
         _by_period.clear()
         _absent.clear()
+    connection.run_on_commit = [hook for hook in connection.run_on_commit if not isinstance(hook[1], _Key)]
 
 
 def for_writing(organization_id: int, purpose: str, period: str) -> tuple[DataKey, bytes]:
     """The data key to use now, made if this is its first use. Call it before a transaction that must stay short."""
-    known = _by_period.get((organization_id, purpose, period))
-    if known is not None and (entry := _by_id.get(known)) is not None:
+    if (entry := _known((organization_id, purpose, period))) is not None:
         return entry
     identity = {"organization_id": organization_id, "purpose": purpose, "period": period}
     row = DataKey.objects.filter(**identity).first()
@@ -75,19 +121,24 @@ def for_writing(organization_id: int, purpose: str, period: str) -> tuple[DataKe
 
 def for_reading(key_id: int) -> tuple[DataKey, bytes]:
     """The data key `key_id`. Raises `DataKey.DoesNotExist` when it was destroyed, and the data with it."""
-    return _by_id.get(key_id) or _remember(DataKey.objects.get(pk=key_id))
-
-
-def find(organization_id: int, purpose: str, period: str) -> tuple[DataKey, bytes] | None:
-    """The data key of a past period, or None if there never was one; nobody makes a key of a past period any more."""
-    identity = (organization_id, purpose, period)
-    if identity in _absent:
-        return None
-    known = _by_period.get(identity)
-    if known is not None and (entry := _by_id.get(known)) is not None:
+    if (entry := _by_id.get(key_id)) is not None:
         return entry
-    row = DataKey.objects.filter(organization_id=organization_id, purpose=purpose, period=period).first()
-    if row is None:
-        _absent.add(identity)
+    for key in _of_this_transaction():
+        if key.row.pk == key_id:
+            return key.row, key.secret
+    return _remember(DataKey.objects.get(pk=key_id))
+
+
+def find(organization_id: int, purpose: str, period: str, *, past: bool = True) -> tuple[DataKey, bytes] | None:
+    """The data key of a period, or None if there is none; nobody makes one of a `past` period any more."""
+    identity = (organization_id, purpose, period)
+    if (entry := _known(identity)) is not None:
+        return entry
+    if past and identity in _absent:
         return None
-    return _remember(row)
+    row = DataKey.objects.filter(organization_id=organization_id, purpose=purpose, period=period).first()
+    if row is not None:
+        return _remember(row)
+    if past:
+        _absent.add(identity)
+    return None

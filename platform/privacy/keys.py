@@ -54,17 +54,33 @@ def generate() -> str:
 
 
 def create_file(path: Path) -> bool:
-    """Write a new master key to `path`, readable by its owner only. False, and no change, when the file exists."""
+    """Write a new master key to `path`, readable by its owner only. False, and no change, when the file exists.
+
+    The file appears whole or not at all: a start that reads it at that moment, or a crash, never finds half a key.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(generate() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "w") as file:
-        file.write(generate() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    finally:
+        draft.unlink()
+    _sync_folder(path.parent)
     return True
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @functools.lru_cache(maxsize=4)

@@ -10,9 +10,13 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from . import datakeys
 
 KEY_BYTES = 16
+#: How far the clocks of our hosts may differ without a sender getting two rows when a half-year ends.
+_CLOCKS_APART = datetime.timedelta(minutes=15)
 #: One person should recognise a sender at a glance and not be able to tell who it is.
 _ANIMALS = (
     "Loutre Mésange Hérisson Renard Chouette Belette Castor Cigogne Dauphin Écureuil Faucon Grillon Hibou Ibis Jument "
@@ -31,16 +35,32 @@ def _mac(secret: bytes, value: str) -> bytes:
     return hmac.digest(secret, b"v1|" + value.encode("utf-8", "surrogatepass"), "sha256")[:KEY_BYTES]
 
 
+def _epoch(organization_id: int, now: datetime.datetime) -> str:
+    """The half-year of `now`, or a later one that has begun for this organization.
+
+    It has begun where a clock is ahead of ours, or `now` is the moment of a message that was kept for later. Going
+    back would give a sender who has followed into the new half-year a second row, with all its slots.
+    """
+    epoch = datakeys.half_year(now)
+    later = {datakeys.half_year(now + _CLOCKS_APART), datakeys.half_year(timezone.now())}
+    begun = [
+        candidate
+        for candidate in later
+        if candidate > epoch and datakeys.find(organization_id, datakeys.Purpose.PSEUDONYM, candidate, past=False)
+    ]
+    return max([epoch, *begun])
+
+
 def current(organization_id: int, sender: str, now: datetime.datetime) -> Pseudonym:
     """The pseudonym under which `sender` (canonical, see `conversations.senders`) is stored from now on."""
-    epoch = datakeys.half_year(now)
+    epoch = _epoch(organization_id, now)
     _, secret = datakeys.for_writing(organization_id, datakeys.Purpose.PSEUDONYM, epoch)
     return Pseudonym(_mac(secret, sender), epoch)
 
 
 def previous(organization_id: int, sender: str, now: datetime.datetime) -> Pseudonym | None:
     """The pseudonym of the half-year before, or None when the organization had no key then."""
-    epoch = datakeys.previous_half_year(datakeys.half_year(now))
+    epoch = datakeys.previous_half_year(_epoch(organization_id, now))
     found = datakeys.find(organization_id, datakeys.Purpose.PSEUDONYM, epoch)
     return Pseudonym(_mac(found[1], sender), epoch) if found else None
 
