@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
@@ -54,6 +55,7 @@ class Command(BaseCommand):
         if probe:
             return
         require_static_files()
+        self.check(tags=[Tags.database], databases=["default"])
         require_migrations()
         prepare_environment(port)
         # A fresh interpreter for each web process: a forked one would keep this one's signal handlers, and a SIGTERM
