@@ -18,6 +18,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, QuerySet
 
 from conversations import senders, sql
 from conversations.models import Block, Conversation, Message, Reply
@@ -206,9 +207,8 @@ def _receive_step_by_step(draft: _Draft) -> None:
     """Lock the sender's row, decide by what it says, write. Any sender, any database."""
     if draft.previous_key is not None:
         # A new epoch must not give a sender new slots: his row follows him under his new pseudonym.
-        Conversation.objects.filter(hotline_id=draft.hook.hotline_id, sender_key=draft.previous_key).update(
-            sender_key=draft.conversation["sender_key"], key_epoch=draft.conversation["key_epoch"]
-        )
+        rows = Conversation.objects.filter(hotline_id=draft.hook.hotline_id)
+        _renamed(rows, draft, draft.previous_key, key_epoch=draft.conversation["key_epoch"])
     row = sql.count_message(draft.conversation, draft.previous_key, draft.now)
     created = row["uuid"] == draft.conversation["uuid"]
     asked = dataclasses.replace(
@@ -231,7 +231,17 @@ def _receive_step_by_step(draft: _Draft) -> None:
         changes["sender_sealed"] = _seal_sender(draft.hook, draft.sender, row["uuid"], draft.now)
     if changes:
         Conversation.objects.filter(pk=row["id"]).update(**changes)
+    if row["blocked_everywhere"] and draft.previous_key is not None:
+        # Nor a way around a person's block, however many epochs it stands.
+        blocks = Block.objects.filter(organization_id=draft.hook.organization_id, conversation__isnull=True)
+        _renamed(blocks.filter(lifted_at__isnull=True), draft, draft.previous_key)
     _follow(draft, decision, row["id"], message_id)
+
+
+def _renamed(rows: QuerySet[Any], draft: _Draft, previous_key: bytes, **changes: str) -> None:
+    """Put those of `rows` that bear the sender's last pseudonym under his current one, unless one is there already."""
+    key = draft.conversation["sender_key"]
+    rows.filter(~Exists(rows.filter(sender_key=key)), sender_key=previous_key).update(sender_key=key, **changes)
 
 
 def keep_unreadable(
