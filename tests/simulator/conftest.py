@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import connections
 from django.http import HttpResponse
 from django.test import Client
 from tests.signing import PUBLIC
@@ -35,7 +36,11 @@ def delayed_hotline(hotline: Hotline) -> Hotline:
 
 @pytest.fixture
 def carrier_reachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the outbox sends goes through this process's own WSGI application."""
+    """What the outbox sends goes through this process's own WSGI application.
+
+    As in Django's own test client, a request's end must not close the connection of the test's transaction.
+    """
+    monkeypatch.setattr(connections["default"], "close_if_unusable_or_obsolete", lambda: None)
     client = httpx.Client(transport=httpx.WSGITransport(app=WSGIHandler()))
     monkeypatch.setattr(http, "client", lambda: client)
 
