@@ -41,7 +41,7 @@ _DURATIONS: Any = (
     ("365", gettext_lazy("for one year")),
 )
 _STATES: Any = {
-    "answered": gettext_lazy("answered"),
+    "answered": gettext_lazy("is answered"),
     "used_up": gettext_lazy("replies used up"),
     "limit": gettext_lazy("blocked: reply limit"),
     "person": gettext_lazy("blocked by a person"),

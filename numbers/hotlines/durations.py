@@ -89,7 +89,7 @@ class DurationField(forms.IntegerField):
         if seconds % self.unit:
             raise ValidationError(_("Whole hours, please."), code="whole")
         if not self.least <= seconds <= self.most:
-            bounds = {"least": spoken(self.least), "most": spoken(self.most)}
+            bounds = {"least": spoken(self.least) if self.least else "0", "most": spoken(self.most)}
             raise ValidationError(_("From %(least)s to %(most)s.") % bounds, code="range")
         return seconds // self.unit
 

@@ -108,7 +108,7 @@ def test_durations_are_typed_and_shown_in_words(world: World) -> None:
     [
         ("delay_seconds", "soon", "Write a number and a unit"),
         ("delay_seconds", "60", "Write a number and a unit"),
-        ("delay_seconds", "7 h", "From none to 6 hours."),
+        ("delay_seconds", "7 h", "From 0 to 6 hours."),
         ("window_hours", "90 min", "Whole hours, please."),
         ("window_hours", "0", "From 1 hour to 365 days."),
         ("reply_limit", "11", "less than or equal to 10"),
