@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
+from django.utils import timezone
 
 from .models import Block, Conversation, Message, Reply
 
@@ -147,6 +148,16 @@ def insert_reply(values: Values) -> None:
     """Raises `IntegrityError` where the slot or the message has its reply already."""
     with connection.cursor() as cursor:
         cursor.execute(_INSERT_REPLY, _prepared(Reply._meta, REPLY_COLUMNS, values))
+
+
+def clock_ahead() -> datetime.timedelta:
+    """How far the database's clock, which all hosts share, is ahead of ours. SQLite has no other clock than ours."""
+    if connection.vendor != "postgresql":
+        return datetime.timedelta(0)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime.datetime = cursor.fetchone()[0]
+    return moment - timezone.now()
 
 
 def receives_at_once() -> bool:

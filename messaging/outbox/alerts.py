@@ -22,8 +22,9 @@ def mail(organization: Organization, subject: str, body: str) -> bool:
         log.warning("organization %s has no address for alerts", organization.pk)
         return False
     try:
-        EmailMessage(subject, body, settings.DEFAULT_FROM_EMAIL, recipients).send()
-    except OSError as error:  # smtplib's errors are OSErrors
+        # A name may hold a line break, which no subject may.
+        EmailMessage(" ".join(subject.split()), body, settings.DEFAULT_FROM_EMAIL, recipients).send()
+    except (OSError, ValueError) as error:  # smtplib's errors are OSErrors, those of an address ValueErrors
         log.error("mail to organization %s failed: %s", organization.pk, type(error).__name__)
         return False
     return True

@@ -8,6 +8,7 @@ import time
 
 from django.db import close_old_connections
 
+from . import faults
 from .sweeps import SCHEDULE, Sweep
 
 log = logging.getLogger("paravent.outbox")
@@ -37,7 +38,7 @@ def _loop() -> None:
     try:
         while not _stop.is_set():
             for sweep in SCHEDULE:
-                if time.monotonic() >= due[sweep]:
+                if not _stop.is_set() and time.monotonic() >= due[sweep]:
                     run_once(sweep)
                     due[sweep] = time.monotonic() + sweep.every
             _stop.wait(_PAUSE)
@@ -46,11 +47,10 @@ def _loop() -> None:
 
 
 def run_once(sweep: Sweep) -> None:
-    """One run that never ends the loop: what failed stays in its row, and the next run finds it."""
-    close_old_connections()
+    """One run that never ends the loop, with a connection that is fit for it before and given back after."""
     try:
-        sweep.run()
-    except Exception:
-        log.exception("sweep %s failed; its rows are kept and it runs again", sweep.name)
-    finally:
         close_old_connections()
+        sweep.run_safely()
+        close_old_connections()
+    except Exception as error:  # noqa: BLE001  a thread that ends sends nothing any more, and nobody sees it end
+        log.error("sweep %s: no connection to run it with: %s", sweep.name, faults.named(error))

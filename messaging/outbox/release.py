@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import logging
 
-from django.db import connection, transaction
-from django.db.models import Q
+from django.db import InterfaceError, OperationalError
 
+from conversations import blocks
 from conversations.models import Block, Conversation, Reply
 from conversations.senders import number_of
 from conversations.words import BlockCause, ReplyState
@@ -14,43 +15,71 @@ from hotlines.models import Hotline
 from privacy import datakeys, vault
 from replies import choosing, segments
 
+from . import faults
+
+log = logging.getLogger("paravent.outbox")
+
+#: How long a reply that we cannot handle is left alone, so that it stands in no other's way.
+_SET_ASIDE = datetime.timedelta(minutes=5)
+
 
 def release_due(now: datetime.datetime, limit: int = 100) -> int:
-    """Release, drop or expire up to `limit` replies that are due at `now`; returns how many were looked at.
+    """Release, drop or expire up to `limit` replies that are due at `now`; returns how many.
 
-    First replies go before repeats, each by its time (SECURITY.md 3.1, principle 2).
+    First replies go before repeats, each by its time (SECURITY.md 3.1, principle 2). There is no lock: choosing is
+    slow, and one conditional statement for each reply writes what was chosen or, where another was faster, nothing.
     """
-    with transaction.atomic():
-        due = (
-            Reply.objects.filter(state=ReplyState.PENDING, due_at__lte=now)
-            .select_related("conversation", "hotline__organization", "message")
-            .order_by("slot", "due_at", "pk")
-        )
-        if connection.features.has_select_for_update_skip_locked:
-            due = due.select_for_update(skip_locked=True, of=("self",))
-        replies = list(due[:limit])
-        for reply in replies:
-            Reply.objects.filter(pk=reply.pk, state=ReplyState.PENDING).update(**_released(reply, now))
-    return len(replies)
+    due = (
+        Reply.objects.filter(state=ReplyState.PENDING, due_at__lte=now)
+        .select_related("conversation", "hotline__organization", "message")
+        .order_by("slot", "due_at", "pk")
+    )
+    return sum(_release(reply, now) for reply in list(due[:limit]))
 
 
-def _released(reply: Reply, now: datetime.datetime) -> dict[str, object]:
+def _release(reply: Reply, now: datetime.datetime) -> bool:
+    """Whether this reply was ours to release. A fault of ours is logged, and the reply tried again later."""
+    try:
+        changes, language_seen = _released(reply, now)
+        released = bool(Reply.objects.filter(pk=reply.pk, state=ReplyState.PENDING).update(**changes))
+    except (OperationalError, InterfaceError):  # it is the database that fails, and not this row
+        raise
+    except Exception as error:  # noqa: BLE001  one reply must not keep all others waiting
+        set_aside(reply, error, now)
+        return False
+    if released and language_seen:
+        Conversation.objects.filter(pk=reply.conversation_id).update(language=language_seen)
+    return released
+
+
+def _released(reply: Reply, now: datetime.datetime) -> tuple[dict[str, object], str]:
+    """What its row shall say, and the language that the message itself was in, or ""."""
     reason = must_not_be_sent(reply, now)
     if reason:
-        state = ReplyState.EXPIRED if reason == "expired" else ReplyState.DROPPED
-        return {"state": state, "detail": reason, "finished_at": now}
+        return given_up(reason, now), ""
     choice = _choose(reply)
     if choice is None:
-        return {"state": ReplyState.FAILED, "detail": "no text", "finished_at": now}
-    sealed = vault.seal(choice.text, reply.place, datakeys.Purpose.TEXT, datakeys.month(now))
-    if choice.language_seen:
-        Conversation.objects.filter(pk=reply.conversation_id).update(language=choice.language_seen)
+        return {"state": ReplyState.FAILED, "detail": "no text", "finished_at": now}, ""
     return {
         "state": ReplyState.RELEASED,
         "language": choice.language,
-        "text_sealed": sealed,
+        "text_sealed": vault.seal(choice.text, reply.place, datakeys.Purpose.TEXT, datakeys.month(now)),
         "segments": segments.count(choice.text).segments,
-    }
+    }, choice.language_seen
+
+
+def given_up(reason: str, now: datetime.datetime) -> dict[str, object]:
+    """What the row of a reply says that `must_not_be_sent` gave a reason for."""
+    state = ReplyState.EXPIRED if reason == "expired" else ReplyState.DROPPED
+    return {"state": state, "detail": reason, "finished_at": now}
+
+
+def set_aside(reply: Reply, error: Exception, now: datetime.datetime) -> None:
+    """Leave a reply that raised `error` as it is, for a while; if that never ends, it expires."""
+    log.error("reply %s is set aside: %s", reply.pk, faults.named(error))
+    Reply.objects.filter(pk=reply.pk, state__in=Reply.WAITING).update(
+        due_at=now + _SET_ASIDE, detail=type(error).__name__[:60]
+    )
 
 
 def must_not_be_sent(reply: Reply, now: datetime.datetime) -> str:
@@ -66,14 +95,13 @@ def must_not_be_sent(reply: Reply, now: datetime.datetime) -> str:
         and now < conversation.blocked_until
     ):
         return "blocked by a person"
-    standing = Block.objects.filter(
-        Q(until__isnull=True) | Q(until__gt=now),
+    everywhere = Block.objects.filter(
+        blocks.standing(now),
         organization_id=reply.organization_id,
-        sender_key=bytes(conversation.sender_key),
+        sender_key__in=blocks.sender_keys(conversation, now),
         conversation__isnull=True,
-        lifted_at__isnull=True,
     )
-    if standing.exists():
+    if everywhere.exists():
         return "blocked by a person"
     if reply.hotline.state != Hotline.State.ACTIVE:
         return f"number is {reply.hotline.state}"
@@ -99,5 +127,5 @@ def _choose(reply: Reply) -> choosing.Choice | None:
 def expire(now: datetime.datetime) -> int:
     """Give up what was not sent in time, whatever kept it: a paused account, a provider that is down."""
     return Reply.objects.filter(state__in=Reply.WAITING, expires_at__lte=now).update(
-        state=ReplyState.EXPIRED, finished_at=now
+        state=ReplyState.EXPIRED, finished_at=now, detail="expired"
     )

@@ -13,7 +13,8 @@ import secrets
 import uuid
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
@@ -24,51 +25,63 @@ from conversations.words import ReplyState
 from hotlines.models import Account
 from privacy import vault
 from providers import registry
-from providers.base import Knowledge, Outcome, OutgoingReply
+from providers.base import Credentials, Knowledge, Outcome, OutgoingReply
+from shield import timing
 
-from . import alerts
-from .release import must_not_be_sent
+from . import alerts, faults
+from .release import given_up, must_not_be_sent, set_aside
 
 log = logging.getLogger("paravent.outbox")
 
 _RECIPIENT = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 _FIRST_BACKOFF = 5.0
 _MOST_DOUBLINGS = 6
+#: How many replies one call of `claim` looks at; whatever is wrong with a row, the search for another one ends.
+_MOST_LOOKS = 200
 
 
-def send_one(now: datetime.datetime) -> bool:
+def send_one(now: datetime.datetime, clock_ahead: datetime.timedelta = datetime.timedelta(0)) -> bool:
     """Claim and send the most urgent released reply. False when there is none."""
-    reply = claim(now)
+    reply = claim(now, clock_ahead)
     if reply is None:
         return False
     record(reply, _call(reply))
     return True
 
 
-def claim(now: datetime.datetime) -> Reply | None:
-    """Take one reply for this worker, committed on return; or give up one that must no longer be sent and look on."""
-    while True:
+def claim(now: datetime.datetime, clock_ahead: datetime.timedelta = datetime.timedelta(0)) -> Reply | None:
+    """Take one reply for this worker, committed on return; what must not leave now is given up or moved on the way.
+
+    The claim is dated by the database's clock (`clock_ahead` of ours), because another host will judge its lease.
+    """
+    beaten: set[int] = set()
+    for _ in range(_MOST_LOOKS):
+        reply = None
         try:
             with transaction.atomic():
                 reply = _next(now)
                 if reply is None:
                     return None
-                reason = must_not_be_sent(reply, now)
-                if not reason:
-                    token = uuid.uuid4()
-                    Reply.objects.filter(pk=reply.pk).update(
-                        state=ReplyState.CLAIMED,
-                        claimed_at=timezone.now(),
-                        claim_token=token,
-                        attempts=F("attempts") + 1,
-                    )
-                    reply.refresh_from_db(fields=["state", "claimed_at", "claim_token", "attempts"])
-                    return reply
-                state = ReplyState.EXPIRED if reason == "expired" else ReplyState.DROPPED
-                Reply.objects.filter(pk=reply.pk).update(state=state, detail=reason, finished_at=now)
-        except IntegrityError:
-            # Another worker put a reply of this conversation in flight between our look and our claim.
-            continue
+                if _may_leave(reply, now):
+                    return _claimed(reply, now + clock_ahead)
+        except IntegrityError as error:
+            # Another worker put a reply of this conversation in flight between our look and our claim. Once.
+            if reply is not None and reply.pk not in beaten:
+                beaten.add(reply.pk)
+            else:
+                _leave(reply, error, now)
+        except (OperationalError, InterfaceError):  # it is the database that fails, and not this row
+            raise
+        except Exception as error:  # noqa: BLE001  one reply must not keep all others waiting
+            _leave(reply, error, now)
+    return None
+
+
+def _leave(reply: Reply | None, error: Exception, now: datetime.datetime) -> None:
+    """Set the reply aside that raised `error`; without one, there is nothing to go on with."""
+    if reply is None:
+        raise error
+    set_aside(reply, error, now)
 
 
 def _next(now: datetime.datetime) -> Reply | None:
@@ -89,8 +102,41 @@ def _next(now: datetime.datetime) -> Reply | None:
     return ready.first()
 
 
+def _may_leave(reply: Reply, now: datetime.datetime) -> bool:
+    """Whether it may be sent at `now`. One that may not is given up, or moved out of quiet hours.
+
+    It was due before them, and a pause, a refusal or a standstill of ours kept it.
+    """
+    reason = must_not_be_sent(reply, now)
+    if reason:
+        Reply.objects.filter(pk=reply.pk).update(**given_up(reason, now))
+        return False
+    policy = reply.hotline.policy
+    if timing.is_quiet(policy, now):
+        due = timing.outside_quiet_hours(policy, now, secrets.randbelow(1 << 32) / (1 << 32))
+        Reply.objects.filter(pk=reply.pk).update(due_at=due)
+        return False
+    return True
+
+
+def _claimed(reply: Reply, now: datetime.datetime) -> Reply:
+    Reply.objects.filter(pk=reply.pk).update(
+        state=ReplyState.CLAIMED, claimed_at=now, claim_token=uuid.uuid4(), attempts=F("attempts") + 1
+    )
+    reply.refresh_from_db(fields=["state", "claimed_at", "claim_token", "attempts"])
+    return reply
+
+
 def _call(reply: Reply) -> Outcome:
+    """One attempt. What fails before the provider is asked is known not to be sent; what fails in its file is not."""
     account = reply.hotline.account
+    try:
+        provider = registry.get(account.provider)
+    except registry.UnknownProvider:
+        return Outcome(Knowledge.ACCOUNT_REFUSED, detail="provider not offered here")
+    credentials = _credentials(account)
+    if not credentials:
+        return Outcome(Knowledge.ACCOUNT_REFUSED, detail="no readable credentials")
     try:
         outgoing = OutgoingReply(
             uuid=reply.uuid,
@@ -99,14 +145,25 @@ def _call(reply: Reply) -> Outcome:
             text=reply.text or "",
             report_url=report_url(reply),
         )
-        credentials = account.credentials
     except (vault.Unreadable, ValueError) as error:
         return Outcome(Knowledge.REFUSED, detail=type(error).__name__)
+    except Exception as error:  # noqa: BLE001  a fault of ours: nothing was sent, and it may be mended within the day
+        log.error("reply %s could not be prepared: %s", reply.pk, faults.named(error))
+        return Outcome(Knowledge.REFUSED_FOR_NOW, detail=type(error).__name__)
     try:
-        provider = registry.get(account.provider)
-    except registry.UnknownProvider:
-        return Outcome(Knowledge.ACCOUNT_REFUSED, detail="provider not offered here")
-    return provider.send(outgoing, credentials)
+        return provider.send(outgoing, credentials)
+    except Exception as error:  # noqa: BLE001  a fault of the provider's file: it may have sent
+        log.error("sending reply %s failed: %s", reply.pk, faults.named(error))
+        return Outcome(Knowledge.UNKNOWN, detail=type(error).__name__)
+
+
+def _credentials(account: Account) -> Credentials:
+    """Empty where they cannot be read: then no reply of the account can be sent, and none is to be failed for it."""
+    try:
+        return account.credentials
+    except (vault.Unreadable, ImproperlyConfigured, ValueError) as error:
+        log.error("the credentials of account %s cannot be read: %s", account.pk, faults.named(error))
+        return {}
 
 
 def _recipient(reply: Reply) -> str:
@@ -133,7 +190,8 @@ def report_url(reply: Reply) -> str:
 def record(reply: Reply, outcome: Outcome) -> None:
     """Write what the call taught, if this worker still holds the claim (SECURITY.md 2.5).
 
-    A claim that was lost meanwhile (lease over, settled by a report) says more than we know: it stays.
+    A claim that was lost meanwhile (lease over, settled by a report) says more than we know: it stays. What the call
+    taught about the account holds anyhow.
     """
     now = timezone.now()
     mine = Reply.objects.filter(pk=reply.pk, state=ReplyState.CLAIMED, claim_token=reply.claim_token)
@@ -155,14 +213,12 @@ def record(reply: Reply, outcome: Outcome) -> None:
         with transaction.atomic():
             mine.update(detail=outcome.detail[:60], **changes)
     except IntegrityError:
-        # The provider gave an id it gave before: it took this one, under a name that proves nothing.
+        # The provider gave an id it gave before, or none: it took this one, under a name that proves nothing.
         mine.update(state=ReplyState.UNKNOWN, detail="provider id used twice")
     if outcome.knowledge is Knowledge.ACCOUNT_REFUSED:
         pause(reply.hotline.account, outcome.detail, now)
     elif outcome.retry_after is not None:
-        Account.objects.filter(pk=reply.hotline.account_id).update(
-            resume_sending_at=now + datetime.timedelta(seconds=outcome.retry_after)
-        )
+        slow_down(reply.hotline.account, now + datetime.timedelta(seconds=outcome.retry_after))
 
 
 def backoff(attempts: int, outcome: Outcome) -> datetime.timedelta:
@@ -171,6 +227,12 @@ def backoff(attempts: int, outcome: Outcome) -> datetime.timedelta:
         return datetime.timedelta(seconds=outcome.retry_after)
     seconds = _FIRST_BACKOFF * 2 ** min(max(attempts - 1, 0), _MOST_DOUBLINGS)
     return datetime.timedelta(seconds=seconds * (1 + secrets.randbelow(1000) / 2000))
+
+
+def slow_down(account: Account, until: datetime.datetime) -> None:
+    """Send nothing of this account before `until`; of several workers' answers the latest moment counts."""
+    sooner = Q(resume_sending_at__isnull=True) | Q(resume_sending_at__lt=until)
+    Account.objects.filter(sooner, pk=account.pk).update(resume_sending_at=until)
 
 
 def pause(account: Account, reason: str, now: datetime.datetime) -> None:
@@ -183,7 +245,10 @@ def pause(account: Account, reason: str, now: datetime.datetime) -> None:
 
 
 def expire_leases(now: datetime.datetime) -> int:
-    """A claim without an outcome becomes `unknown`, never released again: its owner may have sent it."""
+    """A claim without an outcome becomes `unknown`, never released again: its owner may have sent it.
+
+    `now` is the database's time, as in `claim`.
+    """
     lost = Reply.objects.filter(
         state=ReplyState.CLAIMED, claimed_at__lt=now - datetime.timedelta(seconds=settings.CLAIM_LEASE)
     )
@@ -191,7 +256,7 @@ def expire_leases(now: datetime.datetime) -> int:
 
 
 def finish_unknown(now: datetime.datetime) -> int:
-    """Unknown for a day is unknown for good, and stands in nobody's way."""
+    """Unknown for a day is unknown for good, and stands in nobody's way. `now` is the database's time."""
     old = Reply.objects.filter(
         state=ReplyState.UNKNOWN, claimed_at__lt=now - datetime.timedelta(hours=settings.REPLY_EXPIRY_HOURS)
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import zoneinfo
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.db.models import Count
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -15,10 +17,13 @@ from conversations.models import Block
 from conversations.words import BlockCause
 from organizations.models import Organization
 
-from . import alerts
+from . import alerts, faults
+
+log = logging.getLogger("paravent.outbox")
 
 #: Local hour from which yesterday's summary is sent.
 HOUR = 8
+_LONGEST_GAP = datetime.timedelta(days=7)
 
 
 def send_due(now: datetime.datetime) -> int:
@@ -27,50 +32,57 @@ def send_due(now: datetime.datetime) -> int:
     The date is written before the mail and taken back if it fails, so that no two workers send it.
     """
     sent = 0
-    for organization in Organization.objects.all():
-        zone = zoneinfo.ZoneInfo(organization.time_zone)
-        local = now.astimezone(zone)
-        today, before = local.date(), organization.summarized_on
-        if local.hour < HOUR or before == today:
-            continue
-        claimed = Organization.objects.filter(pk=organization.pk, summarized_on=before).update(summarized_on=today)
-        if not claimed:
-            continue
-        first = before if before is not None and before > today - datetime.timedelta(days=7) else None
-        start = first or today - datetime.timedelta(days=1)
-        since = datetime.datetime.combine(start, datetime.time(), tzinfo=zone)
-        until = datetime.datetime.combine(today, datetime.time(), tzinfo=zone)
-        lines = _lines(organization, since, until)
-        if not lines:
-            continue
-        with translation.override(settings.LANGUAGE_CODE):
-            delivered = alerts.mail(
-                organization, _("Paravent: new blocks at %(name)s") % {"name": organization.name}, "\n".join(lines)
-            )
-        if delivered:
-            sent += 1
-        elif organization.alert_addresses:
-            Organization.objects.filter(pk=organization.pk, summarized_on=today).update(summarized_on=before)
+    for organization in Organization.objects.order_by("pk"):
+        try:
+            sent += _send(organization, now)
+        except (OperationalError, InterfaceError):  # it is the database that fails, and not this organization
+            raise
+        except Exception as error:  # noqa: BLE001  one organization must not keep all others waiting
+            log.error("summary of organization %s failed: %s", organization.pk, faults.named(error))
     return sent
 
 
+def _send(organization: Organization, now: datetime.datetime) -> bool:
+    zone = zoneinfo.ZoneInfo(organization.time_zone)
+    local = now.astimezone(zone)
+    today, before = local.date(), organization.summarized_on
+    if local.hour < HOUR or (before is not None and before >= today):
+        return False
+    mine = Organization.objects.filter(pk=organization.pk)
+    if not mine.filter(summarized_on=before).update(summarized_on=today):
+        return False
+    first = before if before is not None and today - before <= _LONGEST_GAP else today - datetime.timedelta(days=1)
+    done = delivered = False
+    try:
+        with translation.override(settings.LANGUAGE_CODE):
+            lines = _lines(organization, _midnight(first, zone), _midnight(today, zone))
+            subject = _("Paravent: new blocks at %(name)s") % {"name": organization.name}
+            delivered = bool(lines) and alerts.mail(organization, subject, "\n".join(lines))
+        done = delivered or not lines or not organization.alert_addresses
+    finally:
+        if not done:
+            mine.filter(summarized_on=today).update(summarized_on=before)
+    return delivered
+
+
+def _midnight(day: datetime.date, zone: zoneinfo.ZoneInfo) -> datetime.datetime:
+    return datetime.datetime.combine(day, datetime.time(), tzinfo=zone)
+
+
 def _lines(organization: Organization, since: datetime.datetime, until: datetime.datetime) -> list[str]:
-    """One line per number and cause."""
+    """One line for each number and cause, in the active language."""
     counted = (
         Block.objects.filter(organization=organization, since__gte=since, since__lt=until)
-        .values("conversation__hotline__name", "cause")
+        .values("conversation__hotline", "conversation__hotline__name", "cause")
         .annotate(count=Count("pk"))
-        .order_by("conversation__hotline__name", "cause")
+        .order_by("conversation__hotline__name", "conversation__hotline", "cause")
     )
-    with translation.override(settings.LANGUAGE_CODE):
-        return [
-            ngettext(
-                "%(hotline)s: %(count)d block, %(cause)s", "%(hotline)s: %(count)d blocks, %(cause)s", row["count"]
-            )
-            % {
-                "hotline": row["conversation__hotline__name"] or _("all numbers"),
-                "count": row["count"],
-                "cause": BlockCause(row["cause"]).label,
-            }
-            for row in counted
-        ]
+    return [
+        ngettext("%(hotline)s: %(count)d block, %(cause)s", "%(hotline)s: %(count)d blocks, %(cause)s", row["count"])
+        % {
+            "hotline": row["conversation__hotline__name"] or _("all numbers"),
+            "count": row["count"],
+            "cause": BlockCause(row["cause"]).label,
+        }
+        for row in counted
+    ]

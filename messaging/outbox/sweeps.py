@@ -5,13 +5,18 @@ The rows are the work list. A sweep that nobody calls loses nothing; the next on
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.utils import timezone
 
-from . import release, send, summary
+from conversations import sql
+
+from . import faults, release, send, summary
+
+log = logging.getLogger("paravent.outbox")
 
 
 def release_replies() -> int:
@@ -21,8 +26,9 @@ def release_replies() -> int:
 
 def send_replies(seconds: float = 20.0) -> int:
     """Send released replies one after the other until there is none, or `seconds` are over."""
+    ahead = sql.clock_ahead()
     sent, until = 0, time.monotonic() + seconds
-    while time.monotonic() < until and send.send_one(timezone.now()):
+    while time.monotonic() < until and send.send_one(timezone.now(), ahead):
         sent += 1
     return sent
 
@@ -30,10 +36,12 @@ def send_replies(seconds: float = 20.0) -> int:
 def keep_promises() -> int:
     """Expired leases, replies that are too late, outcomes that will never be known."""
     now = timezone.now()
-    return send.expire_leases(now) + release.expire(now) + send.finish_unknown(now)
+    shared = now + sql.clock_ahead()
+    return send.expire_leases(shared) + release.expire(now) + send.finish_unknown(shared)
 
 
 def daily_summary() -> int:
+    """Yesterday's new blocks, to every organization whose morning it is."""
     return summary.send_due(timezone.now())
 
 
@@ -48,6 +56,13 @@ class Sweep:
     @property
     def name(self) -> str:
         return self.run.__name__
+
+    def run_safely(self) -> None:
+        """One run that raises nothing: what failed stays in its row, and the next run finds it."""
+        try:
+            self.run()
+        except Exception as error:  # noqa: BLE001  whoever calls us has other sweeps to run
+            log.error("sweep %s failed, its rows are kept and it runs again: %s", self.name, faults.named(error))
 
 
 SCHEDULE = (
