@@ -190,6 +190,8 @@ LOGIN_REDIRECT_URL = "admin:index"
 DEFAULT_FROM_EMAIL = setting("MAIL_FROM", "paravent@localhost")
 EMAIL_CONFIG = env.email_url("PARAVENT_MAIL_URL", default="consolemail://" if DEMO else "smtp+tls://localhost:587")
 vars().update(EMAIL_CONFIG)
+#: Seconds a mail server may take: the embedded engine has one thread, and a mail without an end would end all sending.
+EMAIL_TIMEOUT = 10
 
 # --- language and time ----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = setting("LANGUAGE", "fr")
