@@ -97,8 +97,8 @@ def test_no_key_is_refused_with_what_to_do(settings: Any, text: str) -> None:
         base64.b64encode(bytes(31)).decode(),
         base64.b64encode(bytes(33)).decode(),
         base64.b64encode(bytes(32)).decode()[:-1],
-        keys.generate() + "\nhalf a line",
-        keys.generate() + keys.generate(),
+        base64.b64encode(bytes(32)).decode() + "\nhalf a line",
+        base64.b64encode(bytes(32)).decode() * 2,
         "é" * 44,
     ],
 )
