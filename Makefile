@@ -24,7 +24,7 @@ tool_environment = PARAVENT_DEMO=1 PARAVENT_SECRET_KEY=only-for-tools-0123456789
 	PARAVENT_MASTER_KEY=b25seS1mb3ItdG9vbHMtbWFzdGVyLWtleS0zMmJ5dGU=
 
 .DEFAULT_GOAL = help
-.PHONY: help run test lint format lock messages migrations bench screenshots clean
+.PHONY: help run test acceptance lint format lock messages migrations bench screenshots clean
 .DELETE_ON_ERROR:
 
 help: ## List what there is
@@ -36,8 +36,11 @@ run: $(VENV)/base.stamp $(secret) $(master) ## Serve the demo: make run PORT=800
 	@$(demo_environment) $(manage) demo
 	@exec env $(demo_environment) $(manage) serve --port $(PORT)
 
-test: $(VENV)/development.stamp ## Run the tests: make test ARGS="tests/inbox -x"
-	@$(python) -m pytest $(ARGS)
+test: $(VENV)/development.stamp ## Run the tests, on SQLite and PostgreSQL: make test ARGS="tests/inbox -x"
+	@$(python) tests/run.py $(ARGS)
+
+acceptance: $(VENV)/development.stamp ## Prove it whole: 200 senders, duplicates, processes killed; BREAK=limit must fail
+	@$(python) -m tests.acceptance $(if $(BREAK),--break $(BREAK))
 
 lint: $(VENV)/development.stamp ## Check style, types, the direction of imports, migrations
 	@$(VENV)/bin/ruff check $(sources)
@@ -66,8 +69,8 @@ messages: $(VENV)/development.stamp ## Collect texts to translate, and compile t
 migrations: $(VENV)/development.stamp ## Write migrations for changed models
 	@$(tool_environment) $(manage) makemigrations
 
-bench: $(VENV)/development.stamp ## Measure requests per second, into docs/benchmarks.md
-	@$(python) -m tests.bench
+bench: $(VENV)/development.stamp ## Measure requests per second, into docs/benchmarks.md: make bench PROFILE=1
+	@$(python) -m tests.bench $(if $(PROFILE),--profile,--write docs/benchmarks.md)
 
 screenshots: $(VENV)/development.stamp ## Photograph the pages with Chromium, into docs/pictures/
 	@$(python) -m tests.tour.screenshots

@@ -72,8 +72,8 @@ def web(
     environment: Mapping[str, str], port: int, log: Path, *, workers: int = 1, threads: int = 4
 ) -> Iterator[Guarded]:
     """A web process, answering when the block begins."""
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--port", str(port)]
-    command += ["--workers", str(workers), "--blocking-threads", str(threads), "config.wsgi:application"]
+    sizes = ["--workers", str(workers), "--threads", str(threads)]
+    command = [sys.executable, str(ROOT / "manage.py"), "serve", "--port", str(port), *sizes]
     with Guarded(command, log=log, environment=environment) as process:
         wait_until(lambda: _answers(port), process, log, "the web process")
         yield process

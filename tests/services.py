@@ -230,16 +230,21 @@ class Guarded:
 
     def kill(self) -> None:
         """SIGKILL to the whole group at once: nothing in it gets to clean up."""
-        os.killpg(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
         self._guard.wait()
+        self._close_pipe()
 
     def stop(self) -> None:
-        assert self._guard.stdin is not None
-        self._guard.stdin.close()
+        self._close_pipe()
         try:
             self._guard.wait(_STOP_SECONDS + 5)
         except subprocess.TimeoutExpired:
             self.kill()
+
+    def _close_pipe(self) -> None:
+        if self._guard.stdin is not None:
+            self._guard.stdin.close()
 
     def __enter__(self) -> Self:
         return self

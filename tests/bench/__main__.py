@@ -99,6 +99,7 @@ def _bench(server: PostgreSQL, folder: Path, options: argparse.Namespace) -> int
     url = server.create_database("paravent")
     environment = processes.production(url, folder, DJANGO_SETTINGS_MODULE="tests.bench.settings")
     processes.manage(environment, "migrate", "--verbosity", "0")
+    processes.manage(environment, "collectstatic", "--no-input", "--verbosity", "0")
     processes.be_one_of_them(environment)
     from tests.bench import inside  # noqa: PLC0415  needs the settings that were just read
 

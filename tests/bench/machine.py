@@ -81,8 +81,16 @@ class Pids:
         return Cpu(sum(map(_cpu, self._web)), sum(map(_cpu, database)))
 
     def memory(self) -> list[Memory]:
-        names = ["web: supervisor", *(f"web: worker {number}" for number in range(1, len(self._web)))]
-        return [_memory(name, pid) for name, pid in zip(names, self._web, strict=True)]
+        """The supervisor, its helper, and the processes that answer, each by itself."""
+        roles = {pid: _role(pid, first=pid == self._web[0]) for pid in self._web}
+        return [_memory(role, pid) for pid, role in roles.items()]
+
+
+def _role(pid: int, *, first: bool) -> str:
+    if first:
+        return "web: supervisor"
+    helper = "resource_tracker" in Path(f"/proc/{pid}/cmdline").read_text()
+    return "web: supervisor's helper" if helper else "web: answering process"
 
 
 def busy() -> float:
