@@ -56,7 +56,10 @@ def page(request: HttpRequest) -> HttpResponse:
         "script_data": {"addresses": addresses, "texts": script_texts()},
         "languages": settings.LANGUAGES,
     }
-    return render(request, "simulator/phone.html", context)
+    response = render(request, "simulator/phone.html", context)
+    # Under "no-referrer" a browser posts the language's form with `Origin: null`, which CSRF protection refuses.
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
 
 
 @only_with_simulator

@@ -1,10 +1,10 @@
-"""The demo's organization, and a way for the outbox to reach the loopback carrier without a server."""
+"""The demo's organization, a way for the outbox to reach the loopback carrier without a server, and a browser."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -13,6 +13,9 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections
 from django.http import HttpResponse
 from django.test import Client
+from playwright.sync_api import Browser, Page
+from tests import chromium
+from tests.demo_server import DemoServer
 from tests.signing import PUBLIC
 
 from hotlines.models import Hotline
@@ -20,7 +23,8 @@ from providers import http
 from simulator import demo
 
 PHONE = "33639980123"
-Post = Callable[..., Any]
+Open = Callable[..., Page]
+PATIENCE_MS = 30_000
 
 
 @pytest.fixture
@@ -79,3 +83,45 @@ def state(hotline: Hotline, phone: str = PHONE, language: str = "en") -> dict[st
     assert answer.status_code == 200, answer.content
     found: dict[str, Any] = answer.json()
     return found
+
+
+# --- in a browser ----------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    try:
+        with chromium.chromium() as started:
+            yield started
+    except chromium.Missing as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
+    with DemoServer(tmp_path_factory.mktemp("demo")) as started:
+        yield started
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser complained about: errors of scripts, refused resources, violations of the policy."""
+    return []
+
+
+@pytest.fixture
+def open_phone(browser: Browser, complaints: list[str]) -> Iterator[Open]:
+    contexts = []
+
+    def open_phone(server: DemoServer, phone: str, *, locale: str = "fr-FR", **options: Any) -> Page:
+        context = browser.new_context(locale=locale, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.goto(f"{server.url}/simulator/?from={phone}")
+        return page
+
+    yield open_phone
+    for context in contexts:
+        context.close()
