@@ -18,13 +18,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from hotlines import extension
 from hotlines.choices import language_name
 from hotlines.models import Hotline
 from organizations.scoped_admin import DialogForm, ReadOnlyAdmin, ScopedRelatedFilter, dialog_action
 from organizations.tenancy import EDIT
+from organizations.widgets import RadioGroup
 from privacy import pseudonyms
 
 from . import blocks, threads
@@ -118,7 +119,7 @@ class BlockForm(ReasonForm):
             ("everywhere", gettext_lazy("on all numbers of the organization")),
         ),
         initial="here",
-        widget=UnfoldAdminRadioSelectWidget(),
+        widget=RadioGroup(gettext_lazy("Where")),
     )
     days = forms.ChoiceField(
         label=gettext_lazy("How long"), choices=_DURATIONS, required=False, widget=UnfoldAdminSelectWidget()
@@ -335,7 +336,7 @@ class BlockAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("until"), ordering="until")
     def until_shown(self, block: Block) -> str:
-        return until_told(block.until)
+        return _("for good") if block.cause == BlockCause.STOP else until_told(block.until)
 
     @display(  # type: ignore[untyped-decorator]
         description=gettext_lazy("state"), label={"standing": "danger", "lifted": "success", "past": "info"}

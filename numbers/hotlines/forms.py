@@ -7,14 +7,13 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
-    UnfoldAdminCheckboxSelectMultipleWidget,
-    UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelect2MultipleWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
 )
 
 from organizations.scoped_admin import DialogForm, ScopedForm
+from organizations.widgets import CheckboxGroup, RadioGroup
 
 from . import choices
 from .durations import DurationField
@@ -28,7 +27,7 @@ class HotlineAddForm(ScopedForm):
 
     languages = forms.MultipleChoiceField(
         label=_("Languages"),
-        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+        widget=CheckboxGroup(_("Languages")),
         help_text=_("It answers in the sender's language where that is one of these."),
     )
     default_language = forms.ChoiceField(
@@ -91,9 +90,7 @@ class HotlineForm(HotlineAddForm):
 
 
 class StateForm(DialogForm):
-    state = forms.ChoiceField(
-        label=_("New state"), choices=Hotline.State.choices, widget=UnfoldAdminRadioSelectWidget()
-    )
+    state = forms.ChoiceField(label=_("New state"), choices=Hotline.State.choices, widget=RadioGroup(_("New state")))
     reason = forms.CharField(
         label=_("Reason"),
         required=False,

@@ -38,7 +38,7 @@ def rules() -> tuple[Rule, ...]:
 def advice(number: str, today: datetime.date) -> list[str]:
     """One sentence with its source for every rule that concerns `number` (E.164) at `today`."""
     return [
-        (_WORDS[rule.name] % {"since": date_format(rule.since, "DATE_FORMAT")})
+        (_WORDS[rule.name] % {"since": date_format(rule.since, "YEAR_MONTH_FORMAT")})
         + " "
         + _("Source: %(source)s.") % {"source": rule.source}
         for rule in rules()

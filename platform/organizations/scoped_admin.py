@@ -186,6 +186,9 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[type-arg]
             if organization is not None and model is not Organization:
                 choices = choices.filter(organization=organization)
             kwargs["queryset"] = choices
+            only = list(choices[:2])
+            if len(only) == 1 and not db_field.null:
+                kwargs.setdefault("initial", only[0])
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
