@@ -58,6 +58,7 @@ def test_signed_requests_do_not_count_towards_the_rate(world: World) -> None:
     assert forge(world) == 403
 
 
+@pytest.mark.django_db(transaction=True)  # a broken constraint ends a transaction, and a request has none around it
 def test_a_reused_nonce_is_refused_and_not_counted(world: World) -> None:
     fields, nonce = message_fields(world.north.hotline), "1" * 20
     assert deliver(world.north, fields, nonce=nonce) == 200
