@@ -45,16 +45,16 @@ def production(database_url: str, data: Path, redis_url: str | None = None, **ch
 
 def manage(environment: Mapping[str, str], *arguments: str) -> str:
     """Run a command of manage.py to its end; returns what it printed. Raises `RuntimeError` with what it said."""
+    return python(environment, str(ROOT / "manage.py"), *arguments)
+
+
+def python(environment: Mapping[str, str], *arguments: str) -> str:
+    """Run this Python to its end; returns what it printed. Raises `RuntimeError` with what it said."""
     done = subprocess.run(
-        [sys.executable, ROOT / "manage.py", *arguments],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise RuntimeError(f"manage.py {' '.join(arguments)}: {done.stderr.strip()}")
+        raise RuntimeError(f"{' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout
 
 
@@ -77,6 +77,16 @@ def web(
     with Guarded(command, log=log, environment=environment) as process:
         wait_until(lambda: _answers(port), process, log, "the web process")
         yield process
+
+
+def worker(environment: Mapping[str, str], log: Path, *, processes: int = 2) -> Guarded:
+    """A worker that is starting; nothing tells when it is ready, and nothing has to."""
+    command = [sys.executable, str(ROOT / "manage.py"), "worker", "--processes", str(processes)]
+    return Guarded(command, log=log, environment=environment)
+
+
+def scheduler(environment: Mapping[str, str], log: Path) -> Guarded:
+    return Guarded([sys.executable, ROOT / "manage.py", "scheduler"], log=log, environment=environment)
 
 
 def _answers(port: int) -> bool:

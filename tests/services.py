@@ -115,8 +115,8 @@ def postgresql(*, durable: bool = False) -> Iterator[PostgreSQL]:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         command: list[str | Path] = [programs / "postgres", "-D", data, *flags]
-        # SIGINT: end now, without waiting for its clients
-        with Guarded(command, log=folder / "log", folder=folder, stop_signal=signal.SIGINT) as guard:
+        # SIGQUIT: end at once; what it would still write is thrown away with the folder
+        with Guarded(command, log=folder / "log", folder=folder, stop_signal=signal.SIGQUIT) as guard:
             server = PostgreSQL(folder, programs / "psql")
             wait_until(lambda: _answers(server), guard, folder / "log", "PostgreSQL")
             yield server

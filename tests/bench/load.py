@@ -35,7 +35,9 @@ class Measured:
         return sorted(self.latencies)[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
 
 
-class _Connection:
+class Connection:
+    """One kept-alive connection to a web process of this machine."""
+
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -60,13 +62,23 @@ class _Connection:
         length = int(self.received[at + len(_LENGTH) : head_end].split(b"\r\n", 1)[0]) if at >= 0 else 0
         return int(self.received[9:12]) if len(self.received) >= head_end + len(_HEAD_END) + length else None
 
+    def exchange(self, request: bytes) -> int:
+        """Send `request` and wait for the whole answer; returns its status. Raises `OSError` where none comes."""
+        self.send(request)
+        while (status := self.answered()) is None:
+            pass
+        return status
+
+    def close(self) -> None:
+        self.socket.close()
+
 
 def run(port: int, requests: Sequence[bytes], connections: int) -> Measured:
     """Send every request of `requests` once, over `connections` kept-alive connections."""
     waiting: Iterator[bytes] = iter(requests)
     statuses: Counter[int] = Counter()
     latencies: list[float] = []
-    open_connections = [_Connection(port) for _ in range(connections)]
+    open_connections = [Connection(port) for _ in range(connections)]
     with selectors.DefaultSelector() as selector:
         for connection in open_connections:
             selector.register(connection.socket, selectors.EVENT_READ, connection)
@@ -90,5 +102,5 @@ def run(port: int, requests: Sequence[bytes], connections: int) -> Measured:
                     connection.send(following)
         seconds, own_cpu = time.perf_counter() - start, time.process_time() - cpu
     for connection in open_connections:
-        connection.socket.close()
+        connection.close()
     return Measured(len(requests), seconds, own_cpu, statuses, latencies)
