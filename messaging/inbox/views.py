@@ -16,7 +16,14 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django_ratelimit.core import is_ratelimited
 from rest_framework import status
-from rest_framework.exceptions import APIException, NotFound, PermissionDenied, Throttled, UnsupportedMediaType
+from rest_framework.exceptions import (
+    APIException,
+    NotFound,
+    ParseError,
+    PermissionDenied,
+    Throttled,
+    UnsupportedMediaType,
+)
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -87,6 +94,9 @@ class SignedHook(APIView):
             # WSGI shows such a body as empty, and the signature would be blamed.
             raise LengthRequired
         body = request.data if isinstance(request.data, bytes) else b""
+        if len(body) != _declared_length(request):
+            # Broken off on its way. V2 covers no body, and half a text would hide the whole one that comes again.
+            raise ParseError
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
         if body and media_type != speaker.content_type:
             raise UnsupportedMediaType(media_type)
@@ -137,6 +147,14 @@ class SignedHook(APIView):
             raise Throttled(wait=60)
         security_log.warning("webhook refused: %s", reason)
         raise answer
+
+
+def _declared_length(request: Request) -> int:
+    """`Content-Length`, read as Django reads it."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
 
 
 class MessageHook(SignedHook):
