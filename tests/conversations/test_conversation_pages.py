@@ -131,7 +131,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE, ids=[str(number) for number in range(len(HOSTILE))])
 def test_what_somebody_wrote_stays_a_text(world: World, text: str) -> None:
     conversation = write(world, text)
     response = signed_in(world.north.owner).get(page(conversation))
@@ -233,12 +233,12 @@ def many(world: World, count: int) -> None:
 
 def test_lists_cost_few_queries_however_long_they_are(world: World, django_assert_max_num_queries: Any) -> None:
     many(world, 30)
-    for conversation in Conversation.objects.all()[:12]:
+    for conversation in Conversation.objects.order_by("pk")[:12]:
         blocks.block_conversation(conversation, world.north.owner, "insults")
-    for conversation in Conversation.objects.all()[12:20]:
+    for conversation in Conversation.objects.order_by("pk")[12:20]:
         blocks.block_everywhere(conversation, world.north.owner, "threats")
     client = signed_in(world.north.viewer)
-    for url in (LIST, BLOCKS, page(Conversation.objects.all()[0])):
+    for url in (LIST, BLOCKS, page(Conversation.objects.order_by("pk")[0])):
         datakeys.forget()
         with django_assert_max_num_queries(12):
             assert client.get(url).status_code == 200
@@ -264,7 +264,7 @@ def test_conversations_are_found_by_state(world: World) -> None:
 
 def test_a_conversation_is_found_by_its_pseudonym(world: World) -> None:
     many(world, 5)
-    wanted = Conversation.objects.all()[2]
+    wanted = Conversation.objects.order_by("pk")[2]
     for term in (wanted.pseudonym, wanted.pseudonym.lower(), f" {wanted.pseudonym} "):
         found = signed_in(world.north.viewer).get(LIST, {"q": term}).context["cl"].result_list
         assert [row.pk for row in found] == [wanted.pk]
@@ -285,8 +285,8 @@ def test_nothing_can_be_typed_into_a_conversation_or_a_block(world: World) -> No
 def test_the_first_page_counts_today(world: World) -> None:
     many(world, 3)
     write(world, "encore", sender="33639900000")
-    blocks.block_conversation(Conversation.objects.all()[0], world.north.owner, "insults")
-    Message.objects.filter(conversation=Conversation.objects.all()[1]).update(
+    blocks.block_conversation(Conversation.objects.order_by("pk")[0], world.north.owner, "insults")
+    Message.objects.filter(conversation=Conversation.objects.order_by("pk")[1]).update(
         received_at=timezone.now() - datetime.timedelta(days=2)
     )
     cards = signed_in(world.north.viewer).get(reverse("admin:index")).context["cards"]
