@@ -1,7 +1,7 @@
 """A person blocks while messages arrive: nothing is sent that was not on its way.
 
 A message that is being decided at that moment may not see a block on all numbers yet, because its statement looks at
-the database as it was when it began. Its reply is then dropped when it is due, because releasing and sending look again.
+the database as it was when it began. Its reply is then dropped when it is due: releasing and sending look again.
 """
 
 from __future__ import annotations
