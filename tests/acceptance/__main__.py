@@ -115,11 +115,14 @@ class Run:
         during: dict[float, Callable[[], None]] = {}
         if kill:
             during = {0.3: self.fleet.kill_worker, 0.6: self.fleet.kill_web}
-        if self.fault == "resend":
-            during = {0.5: self._release_again}
         self.deliveries += delivery.deliver([*waiting, *forged], ports, during=during)
         say("waiting for the last replies")
         self._wait_for(lambda: self._have(self._least()), "all replies")
+        if self.fault == "resend":
+            time.sleep(_SETTLE_SECONDS)  # a delivery report still to come would settle them at once
+            before = len(self.sent())
+            self._release_again()
+            self._wait_for(lambda: len(self.sent()) > before, "the replies sent again")
         time.sleep(_SETTLE_SECONDS)
 
     def verdict(self) -> Verdict:
@@ -174,9 +177,11 @@ class Run:
 
     def _release_again(self) -> None:
         """What a sender that repeats blindly would do to some replies that were sent."""
-        again = "UPDATE conversations_reply SET state = 'released', provider_id = '', sent_at = NULL WHERE id IN "
         self.server.execute(
-            again + "(SELECT id FROM conversations_reply WHERE state = 'sent' ORDER BY id LIMIT 3)", "paravent"
+            "UPDATE conversations_reply SET state = 'released', provider_id = '', sent_at = NULL WHERE id IN "
+            "(SELECT r.id FROM conversations_reply r JOIN conversations_conversation c ON c.id = r.conversation_id "
+            "WHERE r.state = 'sent' AND r.slot = 1 AND c.opted_out_at IS NULL ORDER BY r.id LIMIT 3)",
+            "paravent",
         )
 
 
