@@ -61,11 +61,15 @@ def take(
                     sequence=report.sequence,
                     received_at=now,
                 )
+        except IntegrityError:
+            return True  # the same delivery, at the same moment, by another process
+        try:
+            with transaction.atomic():
                 changes = _changes(reply, report)
                 if changes:
                     Reply.objects.filter(pk=reply.pk).update(**changes)
         except IntegrityError:
-            # The provider's id belongs to another reply, or the nonce came in between: neither is ours to believe.
+            # The provider's id belongs to another reply. Its nonce is kept all the same.
             log.warning("report on reply %s contradicts another one: ignored", reply.pk)
     return True
 
@@ -80,9 +84,9 @@ def _changes(reply: Reply, report: base.DeliveryReport) -> dict[str, object]:
             "finished_at": timezone.now(),
             "detail": "settled by report",
         }
-    elif reply.provider_id != report.id:
+    elif reply.provider_id != report.id[:128]:
         return {}
-    if report.status is not None and outranks(report.status, report.sequence, reply.delivery, reply.delivery_sequence):
+    if report.status is not None and outranks(report.status, report, reply):
         changes |= {
             "delivery": report.status.value,
             "delivery_sequence": report.sequence,
@@ -93,9 +97,10 @@ def _changes(reply: Reply, report: base.DeliveryReport) -> dict[str, object]:
     return changes
 
 
-def outranks(status: base.Delivery, sequence: int, known: str, known_sequence: int) -> bool:
+def outranks(status: base.Delivery, report: base.DeliveryReport, reply: Reply) -> bool:
     """Whether a report says more than what is known: a total order, so that any order of arrival ends the same."""
-    if not known:
+    if not reply.delivery:
         return True
-    before = base.Delivery(known)
-    return (status.rank, sequence, status.value) > (before.rank, known_sequence, before.value)
+    known = base.Delivery(reply.delivery)
+    said = (status.rank, report.sequence, status.value, report.error_code)
+    return said > (known.rank, reply.delivery_sequence, known.value, reply.error_code)
