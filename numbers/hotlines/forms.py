@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from django import forms
@@ -15,7 +16,7 @@ from unfold.widgets import (
 from organizations.scoped_admin import DialogForm, ScopedForm
 from organizations.widgets import CheckboxGroup, RadioGroup
 
-from . import choices
+from . import choices, lifecycle
 from .durations import DurationField
 from .models import Hotline
 
@@ -87,6 +88,16 @@ class HotlineForm(HotlineAddForm):
         widget=UnfoldAdminTextInputWidget(),
         help_text=_("Up to that much longer, by chance, so that nobody recognises the number by its rhythm."),
     )
+
+    def clean(self) -> dict[str, Any] | None:
+        """An active number must be able to answer after this form as it was before."""
+        cleaned = super().clean() or self.cleaned_data
+        if self.instance.state == Hotline.State.ACTIVE and "default_language" in self.changed_data:
+            changed = copy.copy(self.instance)
+            changed.default_language = cleaned.get("default_language", changed.default_language)
+            for problem in lifecycle.missing(changed):
+                self.add_error("default_language", problem)
+        return cleaned
 
 
 class StateForm(DialogForm):

@@ -23,7 +23,7 @@ from hotlines.models import Hotline
 from organizations.scoped_admin import ScopedAdmin, ScopedForm, ScopedRelatedFilter, access
 from organizations.tenancy import EDIT
 
-from . import lint, packs, segments
+from . import lint, packs, readiness, segments
 from .models import Purpose, ReplyTemplate
 
 #: Longer than any text a provider takes, by far; the live count refuses more.
@@ -132,6 +132,19 @@ class ReplyTemplateAdmin(ScopedAdmin):
         if obj.hotline and obj.language not in obj.hotline.languages:
             unused = _("“%(hotline)s” does not answer in this language yet. Add the language on its page.")
             messages.warning(request, unused % {"hotline": obj.hotline})
+
+        self._warn_of_silence(request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        super().delete_model(request, obj)
+        self._warn_of_silence(request, obj)
+
+    def _warn_of_silence(self, request: HttpRequest, template: ReplyTemplate) -> None:
+        """An active number may just have lost the text that it falls back to."""
+        concerned = Hotline.objects.filter(organization=template.organization_id, state=Hotline.State.ACTIVE)
+        for hotline in concerned.filter(pk=template.hotline_id) if template.hotline_id else concerned:
+            for problem in readiness.texts_missing(hotline):
+                messages.warning(request, f"{hotline}: {problem}")
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

@@ -24,6 +24,7 @@ from tests.planted import (
 
 from hotlines.models import Hotline
 from organizations.models import Member
+from privacy import datakeys
 
 
 @pytest.fixture
@@ -225,6 +226,15 @@ def test_what_is_posted_from_outside_changes_nothing(name: str, planted: Planted
             assert_nothing_of_the_north(response, planted)
         assert everything(planted.north.organization) == before, actor
     assert list(User.objects.order_by("pk").values("pk", "username", "password")) == users
+
+
+@pytest.mark.parametrize("name", [name for name in GET if name.endswith("_changelist")])
+def test_no_list_asks_the_database_often(name: str, planted: Planted, django_assert_max_num_queries: Any) -> None:
+    for actor in ("owner", "operator"):
+        client = planted.client(actor)
+        datakeys.forget()
+        with django_assert_max_num_queries(12):
+            client.get(address(name, planted))
 
 
 def test_old_addresses_and_unknown_ones_tell_nothing(planted: Planted) -> None:

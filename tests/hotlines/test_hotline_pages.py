@@ -166,6 +166,17 @@ def test_a_hotline_without_a_text_in_its_default_language_is_not_activated(world
     assert hotline.state == "active"
 
 
+def test_an_active_hotline_does_not_take_a_default_language_without_a_text(world: World) -> None:
+    hotline, editor = world.north.hotline, signed_in(world.north.editor)
+    changed = fields_of(hotline, languages=["fr", "es"], default_language="es")
+    assert (
+        "There is no reply text in the default language (Spanish)"
+        in editor.post(page(hotline), changed).content.decode()
+    )
+    ReplyTemplate.objects.create(organization=hotline.organization, hotline=hotline, language="es", text="Basta.")
+    assert editor.post(page(hotline), changed).status_code == 302
+
+
 def test_a_hotline_whose_account_has_no_credentials_is_not_activated(world: World) -> None:
     hotline = added(world.north)
     Account.objects.filter(pk=world.north.account.pk).update(credentials_sealed=b"")

@@ -120,6 +120,17 @@ def test_the_texts_of_the_kind_are_brought_by_one_click(world: World) -> None:
         assert signed_in(user).post(url).status_code == 404
 
 
+def test_taking_the_last_text_from_an_active_number_is_warned_of(world: World) -> None:
+    hotline = world.north.hotline
+    text = ReplyTemplate.objects.get(hotline=hotline, language="fr")
+    delete = reverse("admin:replies_replytemplate_delete", args=(text.pk,))
+    answer = signed_in(world.north.editor).post(delete, {"post": "yes"}, follow=True)
+    assert "North line: There is no reply text in the default language (French)" in answer.content.decode()
+    fields = {"purpose": "reply", "step": 1, "language": "fr", "text": "Bonsoir."}
+    answer = signed_in(world.north.editor).post(ADD, fields, follow=True)
+    assert "There is no reply text" not in answer.content.decode()
+
+
 def test_the_list_tells_language_place_and_cost(world: World) -> None:
     ReplyTemplate.objects.create(organization=world.north.organization, language="fr", text="Par défaut.")
     shown = signed_in(world.north.viewer).get(reverse("admin:replies_replytemplate_changelist")).content.decode()
