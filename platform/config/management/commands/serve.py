@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import signal
 import socket
 import threading
 import time
@@ -17,6 +18,8 @@ from django.db.migrations.executor import MigrationExecutor
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import Server
+
+from config.management import web_process
 
 #: A provider waits 8 s; a query that takes longer than this many milliseconds has lost its message anyway.
 STATEMENT_TIMEOUT_MS = 2000
@@ -43,7 +46,7 @@ class Command(BaseCommand):
 
     def handle(self, *, host: str, port: int, workers: int, threads: int | None, probe: bool, **_options: Any) -> None:
         embedded = settings.ENGINE == "embedded"
-        if min(workers, threads or 1) < 1:
+        if workers < 1 or (threads is not None and threads < 1):
             raise CommandError("--workers and --threads are at least 1.")
         if embedded and workers > 1:
             raise CommandError(
@@ -72,12 +75,14 @@ class Command(BaseCommand):
             blocking_threads=threads or (2 if embedded else 4),
             respawn_failed_workers=True,
             workers_kill_timeout=KILL_AFTER,
-            log_level=LogLevels.warning,
+            log_level=LogLevels.error,
             # No access log: a webhook's path holds the hotline's token.
             log_access=False,
         )
         threading.Thread(target=self._announce, args=(host, port), daemon=True).start()
-        server.serve()
+        # A terminal that closes ends it too; by itself the server would take that as a wish for fresh web processes.
+        server.on_startup(lambda: signal.signal(signal.SIGHUP, server.signal_handler_interrupt))
+        server.serve(target_loader=web_process.load)
         self.stdout.write("Paravent has ended.")
 
     def _announce(self, host: str, port: int) -> None:
