@@ -16,6 +16,7 @@ log = logging.getLogger("paravent.outbox")
 _stop = threading.Event()
 _started = threading.Lock()
 _PAUSE = 0.25
+THREAD = "paravent-sweeps"
 
 
 def start() -> threading.Thread | None:
@@ -23,7 +24,7 @@ def start() -> threading.Thread | None:
     if not _started.acquire(blocking=False):
         return None
     _stop.clear()
-    thread = threading.Thread(target=_loop, name="paravent-sweeps", daemon=True)
+    thread = threading.Thread(target=_loop, name=THREAD, daemon=True)
     thread.start()
     return thread
 
