@@ -23,7 +23,7 @@ from tests.services import free_port
 from tests.signing import post_message
 from tests.world import AUTH_ID, World, message_fields
 
-from conversations.models import Message, Reply
+from conversations.models import Conversation, Message, Reply
 from hotlines.models import Account
 from outbox import release, send, sweeps
 from providers import http
@@ -341,3 +341,24 @@ def test_the_log_of_a_call_holds_neither_number_nor_text(
     for secret in ("33639980123", "Réponse", world.north.hotline.hook_token, TOKEN):
         assert secret not in caplog.text
     assert reply.conversation.sender == "number:+33639980123"
+
+
+@pytest.mark.parametrize("behaviour", ["429:7", "402"])
+def test_a_delayed_reply_that_is_refused_for_now_is_still_the_one_that_is_waited_for(
+    world: World, plivo: FakePlivo, behaviour: str
+) -> None:
+    """Its sender wrote again while it was being called out: a second one beside it would be one delayed too many."""
+    hotline = world.north.hotline
+    hotline.delay_seconds = 60
+    hotline.save()
+    assert post_message(hotline, message_fields(hotline), TOKEN).status_code == 200
+    Reply.objects.update(due_at=timezone.now())
+    Conversation.objects.update(reply_due_at=timezone.now())
+    assert release.release_due(timezone.now()) == 1
+    claimed = send.claim(timezone.now())
+    assert claimed is not None
+    assert post_message(hotline, message_fields(hotline), TOKEN).status_code == 200
+    plivo.script(behaviour)
+    send.record(claimed, send._call(claimed))
+    assert [message.disposition for message in Message.objects.order_by("pk")] == ["answered", "waiting"]
+    assert [reply.state for reply in Reply.objects.all()] == ["released"]
