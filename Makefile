@@ -13,12 +13,16 @@ secret   = $(DATA)/secret.key
 master   = $(DATA)/master.key
 sources  = manage.py platform numbers messaging tests
 
+# What a shell has set for a real installation, its database above all, must not reach a demo or a tool.
+unexport $(filter-out PARAVENT_TEST_%,$(filter PARAVENT_%,$(.VARIABLES)))
+
 # A demo on this machine: SQLite, one process, the simulator in place of a carrier.
 demo_environment = PARAVENT_DEMO=1 \
 	PARAVENT_DATA_DIR=$(DATA) \
 	PARAVENT_SECRET_KEY_FILE=$(secret) \
 	PARAVENT_MASTER_KEY_FILE=$(master) \
-	PARAVENT_PUBLIC_URL=http://127.0.0.1:$(PORT)
+	PARAVENT_PUBLIC_URL=http://127.0.0.1:$(PORT) \
+	NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 # For commands that read the settings and no data.
 tool_environment = PARAVENT_DEMO=1 PARAVENT_SECRET_KEY=only-for-tools-0123456789-abcdefghijklmnopqrstuvwxyz \
 	PARAVENT_MASTER_KEY=b25seS1mb3ItdG9vbHMtbWFzdGVyLWtleS0zMmJ5dGU=
