@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("hooks/", include("inbox.urls")),
@@ -10,4 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("i18n/", include("django.conf.urls.i18n")),
 ]
 if settings.SIMULATOR:
-    urlpatterns.append(path("simulator/", include("simulator.urls")))
+    urlpatterns += [
+        path("", RedirectView.as_view(pattern_name="simulator:page")),
+        path("simulator/", include("simulator.urls")),
+    ]
