@@ -230,6 +230,11 @@ def test_the_page_speaks_the_browsers_language(hotline: Hotline, language: str, 
     assert f">{title}</h2>" in page
 
 
+def test_the_address_that_serve_prints_leads_to_the_phone(db: None) -> None:
+    answer = Client().get("/")
+    assert (answer.status_code, answer["Location"]) == (302, "/simulator/")
+
+
 def test_without_a_number_the_page_says_what_to_do(db: None) -> None:
     page = Client().get("/simulator/", headers={"Accept-Language": "en"}).content.decode()
     assert "There is no number to text yet" in page
