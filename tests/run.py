@@ -1,22 +1,23 @@
-"""`make test`: every test on SQLite, then every test again on PostgreSQL, and a plain word on what was left out.
+"""`make test`: every test on SQLite, on PostgreSQL again what touches the database; and a word on what was left out.
 
-The second run starts PostgreSQL and Redis itself (`tests/services.py`). Tests that start whole processes or a browser
+PostgreSQL and Redis are started as they are needed (`tests/services.py`). Tests that start whole processes or a browser
 bring their own database, so they run once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests import services  # noqa: E402  this file is run, not imported
+from tests import services, with_services  # noqa: E402  this file is run, not imported
 
 _NOTHING_COLLECTED = 5
 
@@ -32,17 +33,24 @@ def main(arguments: Sequence[str]) -> int:
     start = time.monotonic()
     _say("on SQLite")
     status = pytest(["-m", "not postgresql", *arguments], {})
-    left_out: list[str] = []
-    with services.ended_by_signals(), services.everything() as started:
-        left_out += started.missing
-        if "PARAVENT_TEST_DATABASE_URL" in started.environment:
-            _say("on PostgreSQL")
-            only_once = "postgresql or not (browser or processes)"
-            status = pytest(["-m", only_once, *arguments], started.environment) or status
+    left_out = [line for line in (_missing(services.find_postgresql), _missing(services.find_redis)) if line]
+    with services.ended_by_signals(), contextlib.suppress(services.Missing), services.postgresql() as server:
+        _say("on PostgreSQL")
+        again = {"PARAVENT_TEST_DATABASE_URL": server.url(), with_services.ONLY_DATABASE: "1"}
+        status = pytest(["-m", "postgresql or not (browser or processes)", *arguments], again) or status
     for line in left_out:
         _say(f"LEFT OUT: {line}")
     _say(f"{'failed' if status else 'passed'} in {time.monotonic() - start:.0f} s")
     return status
+
+
+def _missing(find: Callable[[], Path]) -> str:
+    """The line that says what is missing, or "" where it is there."""
+    try:
+        find()
+    except services.Missing as error:
+        return f"tests that need it, because {error}"
+    return ""
 
 
 def _say(line: str) -> None:

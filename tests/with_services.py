@@ -1,4 +1,4 @@
-"""Fixtures and the rule for tests that need a service. A test that gets none is skipped, and says what is missing.
+"""Fixtures and rules for tests that need a service. A test that gets none is skipped, and says what is missing.
 
 `@pytest.mark.postgresql` means: only where the test database is on PostgreSQL. `make test` sees to that; for some tests
 alone there is `python tests/services.py run -- pytest tests/outbox -m postgresql`.
@@ -11,6 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 from tests import services
+
+#: Set for the second of `make test`'s runs: what no database takes part in was tried in the first.
+ONLY_DATABASE = "PARAVENT_TEST_ONLY_DATABASE"
+_DATABASE_FIXTURES = frozenset({"db", "transactional_db", "django_db_setup", "postgresql_server"})
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +37,19 @@ def redis_url() -> Iterator[str]:
         pytest.skip(str(error))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if os.environ.get("PARAVENT_TEST_DATABASE_URL", "").startswith("postgres"):
-        return
-    for item in items:
-        if item.get_closest_marker("postgresql"):
-            item.add_marker(pytest.mark.skip("needs PostgreSQL: `make test`, or tests/services.py run -- pytest ..."))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not os.environ.get("PARAVENT_TEST_DATABASE_URL", "").startswith("postgres"):
+        for item in items:
+            if item.get_closest_marker("postgresql"):
+                item.add_marker(
+                    pytest.mark.skip("needs PostgreSQL: `make test`, or tests/services.py run -- pytest ...")
+                )
+    elif os.environ.get(ONLY_DATABASE):
+        again = [item for item in items if _touches_the_database(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(again)])
+        items[:] = again
+
+
+def _touches_the_database(item: pytest.Item) -> bool:
+    markers = any(item.get_closest_marker(name) for name in ("django_db", "postgresql"))
+    return markers or not _DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
