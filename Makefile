@@ -77,7 +77,7 @@ bench: $(VENV)/development.stamp ## Measure requests per second, into docs/bench
 	@$(python) -m tests.bench $(if $(PROFILE),--profile,--write docs/benchmarks.md)
 
 screenshots: $(VENV)/development.stamp ## Photograph the pages with Chromium, into docs/pictures/
-	@$(python) -m tests.tour.screenshots
+	@$(python) -m tests.tour.screenshots --only "$(ONLY)"
 
 clean: ## Remove the virtual environment and caches; var/ stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,202 @@
+"""`make screenshots`: a demo is started, used as people would, and photographed into docs/pictures/.
+
+A new picture is a function with `@picture(...)`; it gets a page of the wanted size, language and colours, signed in to
+the admin where it asks for that. `make screenshots ONLY=admin` takes those whose name begins with "admin".
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+from tests.chromium import chromium
+from tests.demo_server import DemoServer
+from tests.processes import ROOT
+
+FOLDER = ROOT / "docs" / "pictures"
+PATIENCE_MS = 30_000
+ANTI_HARASSMENT, LGBT = "+33 1 99 00 12 17", "+33 1 99 00 17 05"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """`width` and `height` in CSS pixels; `take` brings the page to where it is to be photographed."""
+
+    name: str
+    take: Callable[[Page, DemoServer], None]
+    width: int
+    height: int
+    locale: str
+    scheme: str
+    signed_in: bool
+
+
+PICTURES: list[Picture] = []
+
+
+def picture(
+    name: str,
+    *,
+    width: int = 1280,
+    height: int = 860,
+    locale: str = "fr-FR",
+    scheme: str = "light",
+    signed_in: bool = False,
+) -> Callable[[Callable[[Page, DemoServer], None]], Callable[[Page, DemoServer], None]]:
+    def register(take: Callable[[Page, DemoServer], None]) -> Callable[[Page, DemoServer], None]:
+        PICTURES.append(Picture(name, take, width, height, locale, scheme, signed_in))
+        return take
+
+    return register
+
+
+# --- the phone ------------------------------------------------------------------------------------------------------
+def open_phone(page: Page, server: DemoServer, phone: str, hotline: str = ANTI_HARASSMENT) -> None:
+    page.goto(f"{server.url}/simulator/?from={phone}")
+    value = page.locator(f"#hotline option[data-number='{hotline}']").get_attribute("value")
+    page.locator("#hotline").select_option(value)
+
+
+def converse(page: Page, *texts: str) -> None:
+    """Write each text, and wait until what follows from it is known."""
+    for text in texts:
+        before = page.locator("#bubbles .written").count()
+        page.locator("#text").fill(text)
+        page.locator("#text").press("Enter")
+        expect(page.locator("#bubbles .written")).to_have_count(before + 1)
+        expect(page.locator("#steps [data-step=delivered]")).to_have_attribute(
+            "data-state", "done", timeout=PATIENCE_MS
+        )
+    page.locator("body").evaluate("document.activeElement.blur()")
+
+
+@picture("phone", height=920)
+def phone(page: Page, server: DemoServer) -> None:
+    open_phone(page, server, "33639980123")
+    converse(page, "Salut, c'est qui ?", "Pourquoi tu réponds pas ?")
+
+
+@picture("phone-blocked", width=390, height=740)
+def phone_blocked(page: Page, server: DemoServer) -> None:
+    open_phone(page, server, "33639984567")
+    converse(page, "Salut", "C'est qui ?", "Allô ?", "Réponds", "Tu m'as donné ce numéro !")
+    page.locator("#text").fill("Réponds !!")
+    page.locator("#text").press("Enter")
+    expect(page.locator("#block")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#steps [data-step=sent]")).to_have_attribute("data-state", "skipped", timeout=PATIENCE_MS)
+    page.locator("body").evaluate("document.activeElement.blur()")
+    page.locator(".phone").evaluate("phone => phone.scrollIntoView({ block: 'center' })")
+
+
+@picture("phone-dark", height=920, locale="en-GB", scheme="dark")
+def phone_dark(page: Page, server: DemoServer) -> None:
+    open_phone(page, server, "447700900123")
+    converse(page, "Hey, who is this?", "You gave me this number")
+
+
+# --- the admin ------------------------------------------------------------------------------------------------------
+def sign_in(page: Page, server: DemoServer) -> None:
+    page.goto(f"{server.url}/admin/login/")
+    page.locator("input[name=username]").fill(server.user)
+    page.locator("input[name=password]").fill(server.password)
+    page.locator("input[name=password]").press("Enter")
+    page.wait_for_url("**/admin/")
+
+
+def open_first(page: Page, server: DemoServer, path: str, text: str | None = None) -> None:
+    """The list at `path`, then its row that holds `text`, or the first one."""
+    page.goto(server.url + path)
+    rows = page.locator("#result_list tbody tr, table tbody tr")
+    row = rows.filter(has_text=text).first if text else rows.first
+    row.locator("a").first.click()
+    page.wait_for_load_state("networkidle")
+
+
+@picture("admin-dashboard", signed_in=True)
+def admin_dashboard(page: Page, server: DemoServer) -> None:
+    page.goto(f"{server.url}/admin/")
+
+
+@picture("admin-dashboard-dark", signed_in=True, locale="en-GB", scheme="dark")
+def admin_dashboard_dark(page: Page, server: DemoServer) -> None:
+    page.goto(f"{server.url}/admin/")
+
+
+@picture("admin-hotlines", signed_in=True)
+def admin_hotlines(page: Page, server: DemoServer) -> None:
+    page.goto(f"{server.url}/admin/hotlines/hotline/")
+
+
+@picture("admin-hotline", signed_in=True, height=1100)
+def admin_hotline(page: Page, server: DemoServer) -> None:
+    open_first(page, server, "/admin/hotlines/hotline/", "Anti-harcèlement")
+
+
+@picture("admin-reply-text", signed_in=True)
+def admin_reply_text(page: Page, server: DemoServer) -> None:
+    open_first(page, server, "/admin/replies/replytemplate/")
+
+
+@picture("admin-conversations", signed_in=True)
+def admin_conversations(page: Page, server: DemoServer) -> None:
+    page.goto(f"{server.url}/admin/conversations/conversation/")
+
+
+@picture("admin-conversation", signed_in=True, height=1100)
+def admin_conversation(page: Page, server: DemoServer) -> None:
+    open_first(page, server, "/admin/conversations/conversation/")
+
+
+@picture("admin-blocks", signed_in=True)
+def admin_blocks(page: Page, server: DemoServer) -> None:
+    page.goto(f"{server.url}/admin/conversations/block/")
+
+
+# --- taking them ----------------------------------------------------------------------------------------------------
+def photograph(browser: Browser, server: DemoServer, wanted: Picture, folder: Path) -> Path:
+    """Take one picture. Raises `RuntimeError` when the page complains about anything."""
+    complaints: list[str] = []
+    context = browser.new_context(
+        viewport={"width": wanted.width, "height": wanted.height},
+        locale=wanted.locale,
+        color_scheme="dark" if wanted.scheme == "dark" else "light",
+        reduced_motion="reduce",
+        timezone_id="Europe/Paris",
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    if wanted.signed_in:
+        sign_in(page, server)
+    wanted.take(page, server)
+    page.wait_for_load_state("load")
+    page.evaluate("document.fonts.ready")
+    path = folder / f"{wanted.name}.png"
+    page.screenshot(path=path)
+    context.close()
+    if complaints:
+        raise RuntimeError(f"{wanted.name}: {complaints}")
+    return path
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="pictures whose name begins so")
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as data, DemoServer(Path(data)) as server, chromium() as browser:
+        for wanted in PICTURES:
+            if wanted.name.startswith(options.only):
+                sys.stderr.write(f"{photograph(browser, server, wanted, options.folder).name}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
