@@ -25,7 +25,7 @@ demo_environment = PARAVENT_DEMO=1 \
 	NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 # For commands that read the settings and no data.
 tool_environment = PARAVENT_DEMO=1 PARAVENT_SECRET_KEY=only-for-tools-0123456789-abcdefghijklmnopqrstuvwxyz \
-	PARAVENT_MASTER_KEY=b25seS1mb3ItdG9vbHMtbWFzdGVyLWtleS0zMmJ5dGU=
+	PARAVENT_MASTER_KEY=b25seS1mb3ItdG9vbHMtbWFzdGVyLWtleS0zMmJ5dGU= PARAVENT_DATABASE_URL=sqlite://:memory:
 
 .DEFAULT_GOAL = help
 .PHONY: help run test acceptance lint format lock messages migrations bench screenshots clean
