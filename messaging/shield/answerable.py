@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 
 import phonenumbers
@@ -27,7 +28,8 @@ _GLOBAL = "001"
 def refusal(sender: str, countries: Collection[str], own_numbers: Collection[str]) -> str:
     """Why `sender` (canonical) is never answered, or "" where he may be.
 
-    A number that the metadata calls possible but not valid is of unknown type: metadata lags the numbering plan.
+    A number that the metadata calls possible but not valid is of unknown type, because metadata lags the numbering
+    plan: it may be answered where it begins as the mobile numbers of its country do.
     """
     number = number_of(sender)
     if number is None:
@@ -48,7 +50,17 @@ def refusal(sender: str, countries: Collection[str], own_numbers: Collection[str
         return "satellite or global network"
     region = phonenumbers.region_code_for_number(parsed)
     # Unallotted ranges have no region; then the country code's main one, or any it is shared by, must be allowed.
-    candidates = (region,) if region else regions
-    if not any(candidate in countries for candidate in candidates):
+    allowed = [candidate for candidate in ((region,) if region else regions) if candidate in countries]
+    if not allowed:
         return "country not allowed"
-    return _REFUSED_TYPES.get(phonenumbers.number_type(parsed), "")
+    kind = phonenumbers.number_type(parsed)
+    if kind == PhoneNumberType.UNKNOWN:
+        first = phonenumbers.national_significant_number(parsed)[0]
+        return "" if any(first == _first_mobile_digit(candidate) for candidate in allowed) else "unknown range"
+    return _REFUSED_TYPES.get(kind, "")
+
+
+@functools.cache
+def _first_mobile_digit(region: str) -> str:
+    example = phonenumbers.example_number_for_type(region, PhoneNumberType.MOBILE)
+    return phonenumbers.national_significant_number(example)[0] if example else ""
