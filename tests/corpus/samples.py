@@ -43,7 +43,9 @@ class Sample:
     @property
     def text(self) -> str:
         """What must be stored of it: no NUL, and U+FFFD for what is no UTF-8."""
-        return self.raw.decode() if self.stored is None else self.stored * self.times
+        if self.stored is None:
+            return self.raw.decode("utf-8", "replace").replace("\x00", "")
+        return self.stored * self.times
 
 
 def samples(*kinds: str) -> list[Sample]:
