@@ -21,7 +21,7 @@ from plivo.utils.signature_v3 import construct_get_url, construct_post_url, get_
 from providers.base import NotVerified, SignedRequest
 from providers.plivo import Plivo, canonical_v3, sign_v2, sign_v3
 
-MANY = settings(max_examples=1000, deadline=None)
+MANY = settings(max_examples=700, deadline=None)
 Params = dict[str, list[str]]
 
 printable = st.text(st.characters(codec="utf-8"), max_size=20)
