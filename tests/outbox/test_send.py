@@ -1,0 +1,472 @@
+from __future__ import annotations
+
+import datetime
+import logging
+import uuid
+from typing import Any
+
+import pytest
+import time_machine
+from django.core import mail
+from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError, OperationalError
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.outbox.carrier import Carrier, accepted, reported, written
+from tests.world import Tenant, World
+
+from conversations.models import Conversation, Reply
+from conversations.words import ReplyState
+from hotlines.models import Account, Hotline
+from outbox import release, send
+from privacy import vault
+from providers.base import Delivery, Knowledge, Outcome, OutgoingReply
+
+NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
+SECOND = datetime.timedelta(seconds=1)
+HOUR = datetime.timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def _noon() -> Any:
+    with time_machine.travel(NOON, tick=False):
+        yield
+
+
+def released(tenant: Tenant, sender: str = "33639980101", at: datetime.datetime = NOON) -> Reply:
+    """A reply that may be sent at `at`."""
+    reply = written(tenant.hotline, sender, at=at)
+    assert reply is not None
+    assert release.release_due(at) == 1
+    return reply
+
+
+def row(reply: Reply) -> Reply:
+    return Reply.objects.get(pk=reply.pk)
+
+
+def said(reply: Reply) -> tuple[str, str]:
+    found = row(reply)
+    return found.state, found.detail
+
+
+def account(tenant: Tenant) -> Account:
+    return Account.objects.get(pk=tenant.account.pk)
+
+
+# --- the call and what it teaches -----------------------------------------------------------------------------------
+def test_what_a_provider_is_given(world: World, carrier: Carrier) -> None:
+    reply = released(world.north)
+    assert send.send_one(NOON)
+    assert carrier.ledger == [
+        OutgoingReply(
+            uuid=reply.uuid,
+            source="33937000001",
+            recipient="33639980101",
+            text="Réponse de North.",
+            report_url=f"https://hotline.example.org/hooks/plivo/{world.north.hotline.hook_token}/report/{reply.uuid}/",
+        )
+    ]
+    assert not send.send_one(NOON)
+
+
+def test_the_claim_is_committed_before_the_first_byte_leaves(world: World, carrier: Carrier) -> None:
+    reply = released(world.north)
+    seen: list[tuple[str, int, object]] = []
+
+    def look(outgoing: OutgoingReply) -> Outcome:
+        during = row(reply)
+        seen.append((during.state, during.attempts, during.claimed_at))
+        return accepted(outgoing)
+
+    carrier.answer = look
+    send.send_one(NOON)
+    assert seen == [("claimed", 1, NOON)]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "finished"),
+    [
+        (Outcome(Knowledge.ACCEPTED, provider_id="id", detail="202"), "sent", True),
+        (Outcome(Knowledge.REFUSED, detail="400"), "failed", True),
+        (Outcome(Knowledge.UNKNOWN, detail="503"), "unknown", False),
+        (Outcome(Knowledge.REFUSED_FOR_NOW, detail="ConnectError"), "released", False),
+        (Outcome(Knowledge.REFUSED_FOR_NOW, detail="429", retry_after=30), "released", False),
+        (Outcome(Knowledge.ACCOUNT_REFUSED, detail="402"), "released", False),
+    ],
+)
+def test_what_each_outcome_leaves_in_the_row(
+    world: World, carrier: Carrier, outcome: Outcome, state: str, finished: bool
+) -> None:
+    reply = released(world.north)
+    carrier.answer = lambda _reply: outcome
+    assert send.send_one(NOON)
+    after = row(reply)
+    assert (after.state, after.detail, after.attempts) == (state, "" if state == "sent" else outcome.detail, 1)
+    assert after.finished_at == (NOON if finished else None)
+    assert (after.sent_at, after.provider_id) == ((NOON, "id") if state == "sent" else (None, ""))
+    assert (after.due_at > NOON) == (state == "released")
+
+
+def test_an_unknown_outcome_is_never_repeated(world: World, carrier: Carrier) -> None:
+    reply = released(world.north)
+    carrier.says(Knowledge.UNKNOWN, detail="ReadTimeout")
+    send.send_one(NOON)
+    carrier.answer = accepted
+    for hours in range(72):
+        moment = NOON + HOUR * hours
+        release.release_due(moment)
+        assert not send.send_one(moment)
+        send.expire_leases(moment)
+        release.expire(moment)
+        send.finish_unknown(moment)
+    assert (len(carrier.calls), said(reply)) == (1, ("unknown_final", "ReadTimeout"))
+
+
+def test_a_provider_file_that_raises_may_have_sent(
+    world: World, carrier: Carrier, caplog: pytest.LogCaptureFixture
+) -> None:
+    reply = released(world.north)
+
+    def fault(outgoing: OutgoingReply) -> Outcome:
+        raise RuntimeError(f"cannot send to {outgoing.recipient}")
+
+    carrier.answer = fault
+    with caplog.at_level(logging.ERROR):
+        assert send.send_one(NOON)
+    assert said(reply) == ("unknown", "RuntimeError")
+    assert caplog.records[0].getMessage().startswith(f"sending reply {reply.pk} failed: RuntimeError at test_send.py:")
+    assert "3363998" not in caplog.text
+
+
+def test_an_id_given_twice_proves_nothing(world: World, carrier: Carrier) -> None:
+    first, second = released(world.north, "33639980101"), released(world.north, "33639980102")
+    carrier.says(Knowledge.ACCEPTED, provider_id="the same")
+    send.send_one(NOON)
+    send.send_one(NOON)
+    assert (said(first)[0], said(second)) == ("sent", ("unknown", "provider id used twice"))
+
+
+def test_an_acceptance_without_an_id_proves_nothing(world: World, carrier: Carrier) -> None:
+    reply = released(world.north)
+    carrier.says(Knowledge.ACCEPTED, provider_id="")
+    send.send_one(NOON)
+    assert said(reply)[0] == "unknown"
+
+
+# --- what cannot be prepared ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("sender", ["short:38055", "name:infosms", "number:+٣٣٦١٢٣٤٥٦٧٨", "number:+33612<33899"])
+def test_only_digits_reach_a_provider(world: World, carrier: Carrier, sender: str) -> None:
+    reply = released(world.north)
+    conversation = reply.conversation
+    conversation.sender_sealed = vault.seal(sender, conversation.place, "number", "2026-11")
+    conversation.save()
+    send.send_one(NOON)
+    assert (carrier.calls, said(reply)) == ([], ("failed", "ValueError"))
+
+
+@pytest.mark.parametrize("field", ["text", "sender"])
+def test_an_unreadable_reply_fails_without_a_call(world: World, carrier: Carrier, field: str) -> None:
+    reply = released(world.north)
+    if field == "text":
+        Reply.objects.update(text_sealed=b"garbage")
+    else:
+        Conversation.objects.update(sender_sealed=b"garbage")
+    send.send_one(NOON)
+    assert (carrier.calls, said(reply)) == ([], ("failed", "Unreadable"))
+
+
+def test_an_erased_sender_fails_without_a_call(world: World, carrier: Carrier) -> None:
+    reply = released(world.north)
+    Conversation.objects.update(sender_sealed=None)
+    send.send_one(NOON)
+    assert (carrier.calls, said(reply)) == ([], ("failed", "ValueError"))
+
+
+def test_a_missing_master_key_fails_nothing(world: World, carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be found again within the day; what failed would stay failed."""
+    reply = released(world.north)
+
+    def missing(_reply: Reply) -> str:
+        raise ImproperlyConfigured("Data was protected with another master key")
+
+    monkeypatch.setattr(send, "_recipient", missing)
+    send.send_one(NOON)
+    assert (carrier.calls, said(reply)) == ([], ("released", "ImproperlyConfigured"))
+    assert row(reply).due_at > NOON
+
+
+@pytest.mark.parametrize("sealed", [b"", b"garbage"])
+def test_unreadable_credentials_pause_the_account_and_fail_nothing(
+    world: World, carrier: Carrier, sealed: bytes
+) -> None:
+    reply = released(world.north)
+    Account.objects.filter(pk=world.north.account.pk).update(credentials_sealed=sealed)
+    send.send_one(NOON)
+    assert (carrier.calls, said(reply)) == ([], ("released", "no readable credentials"))
+    assert account(world.north).sending_paused_at == NOON
+
+
+def test_a_provider_that_is_not_offered_pauses_the_account(world: World) -> None:
+    reply = released(world.north)
+    Account.objects.filter(pk=world.north.account.pk).update(provider="gone")
+    send.send_one(NOON)
+    assert said(reply) == ("released", "provider not offered here")
+    assert account(world.north).sending_paused_reason == "provider not offered here"
+
+
+# --- which reply is next --------------------------------------------------------------------------------------------
+def test_first_replies_go_before_repeats(world: World, carrier: Carrier) -> None:
+    for number in range(3):
+        released(world.north, "33639980101", NOON - HOUR + SECOND * number)
+    released(world.north, "33639980102")
+    while send.send_one(NOON):
+        pass
+    assert [call.recipient for call in carrier.ledger] == ["33639980101", "33639980102", "33639980101", "33639980101"]
+
+
+def test_one_reply_of_a_conversation_is_in_flight(world: World, carrier: Carrier) -> None:
+    first, second = released(world.north), released(world.north)
+    other = released(world.north, "33639980102")
+    assert send.claim(NOON) == first
+    assert send.claim(NOON) == other
+    assert send.claim(NOON) is None
+    Reply.objects.filter(pk=first.pk).update(state=ReplyState.UNKNOWN)
+    assert send.claim(NOON) is None
+    Reply.objects.filter(pk=first.pk).update(state=ReplyState.UNKNOWN_FINAL)
+    assert send.claim(NOON) == second
+
+
+def test_a_reply_that_must_no_longer_be_sent_is_dropped_and_the_next_one_taken(world: World, carrier: Carrier) -> None:
+    stopped, good = released(world.north, "33639980101"), released(world.north, "33639980102")
+    Conversation.objects.filter(pk=stopped.conversation_id).update(opted_out_at=NOON)
+    assert send.send_one(NOON)
+    assert (said(stopped), said(good)[0]) == (("dropped", "stop"), "sent")
+    assert [call.recipient for call in carrier.calls] == ["33639980102"]
+
+
+@pytest.mark.parametrize("state", ["silent", "suspended", "retired", "draft"])
+def test_a_hotline_that_does_not_answer_drops_what_waits(world: World, carrier: Carrier, state: str) -> None:
+    reply = released(world.north)
+    Hotline.objects.filter(pk=reply.hotline_id).update(state=state, state_reason="raid")
+    assert not send.send_one(NOON)
+    assert (carrier.calls, said(reply)) == ([], ("dropped", f"number is {state}"))
+
+
+def test_the_limits_own_block_does_not_drop_its_last_reply(world: World, carrier: Carrier) -> None:
+    for _ in range(5):
+        released(world.north)
+    assert Conversation.objects.get().block_cause == "limit"
+    while send.send_one(NOON):
+        pass
+    assert len(carrier.ledger) == 5
+
+
+def test_late_replies_expire_instead_of_leaving(world: World, carrier: Carrier) -> None:
+    reply = released(world.north)
+    assert not send.send_one(NOON + 24 * HOUR)
+    assert (carrier.calls, said(reply)) == ([], ("expired", "expired"))
+
+
+def test_what_a_pause_kept_into_quiet_hours_waits_for_their_end(world: World, carrier: Carrier) -> None:
+    reply = released(world.north)
+    hotline = world.north.hotline
+    hotline.quiet_from, hotline.quiet_until = datetime.time(22), datetime.time(7)
+    hotline.save()
+    night, morning = NOON + 12 * HOUR, NOON + 18 * HOUR  # 01:00 and 07:00 in Paris
+    assert not send.send_one(night)
+    assert (said(reply)[0], row(reply).due_at) == ("released", morning)
+    assert not send.send_one(morning - SECOND)
+    assert send.send_one(morning)
+    assert len(carrier.ledger) == 1
+
+
+def test_a_row_that_cannot_be_judged_stops_nobody_else(
+    world: World, carrier: Carrier, caplog: pytest.LogCaptureFixture
+) -> None:
+    poison, good = released(world.south), released(world.north)
+    type(world.south.organization).objects.filter(pk=world.south.organization.pk).update(time_zone="Mars/Olympus")
+    with caplog.at_level(logging.ERROR):
+        assert send.send_one(NOON)
+    assert (said(good)[0], said(poison)) == ("sent", ("released", "ZoneInfoNotFoundError"))
+    assert row(poison).due_at == NOON + datetime.timedelta(minutes=5)
+    assert caplog.records[0].getMessage().startswith(f"reply {poison.pk} is set aside: ZoneInfoNotFoundError at ")
+
+
+def test_the_search_for_a_reply_ends(world: World, carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the database refuses: no worker turns in circles, and none of the others' replies waits for it."""
+    poison, good = released(world.north, "33639980101"), released(world.north, "33639980102")
+    claimed = send._claimed
+
+    def refused(reply: Reply, now: datetime.datetime) -> Reply:
+        if reply.pk == poison.pk:
+            raise IntegrityError("CHECK constraint failed")
+        return claimed(reply, now)
+
+    monkeypatch.setattr(send, "_claimed", refused)
+    assert send.claim(NOON) == good
+    assert said(poison) == ("released", "IntegrityError")
+    monkeypatch.setattr(send, "_may_leave", lambda *_arguments: False)
+    assert send.claim(NOON + HOUR) is None
+
+
+def test_a_dead_database_is_not_a_row_that_is_set_aside(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    reply = released(world.north)
+
+    def down(*_arguments: object) -> str:
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr(send, "must_not_be_sent", down)
+    with pytest.raises(OperationalError):
+        send.claim(NOON)
+    assert said(reply) == ("released", "")
+
+
+# --- leases ---------------------------------------------------------------------------------------------------------
+def test_a_claim_without_an_outcome_becomes_unknown_and_then_final(world: World, carrier: Carrier) -> None:
+    reply, later = released(world.north), released(world.north)
+    assert send.claim(NOON) == reply
+    assert send.expire_leases(NOON + 60 * SECOND) == 0
+    assert send.expire_leases(NOON + 61 * SECOND) == 1
+    assert said(reply) == ("unknown", "claim expired")
+    assert send.claim(NOON + HOUR) is None
+    assert send.finish_unknown(NOON + 24 * HOUR) == 0
+    assert send.finish_unknown(NOON + 24 * HOUR + SECOND) == 1
+    assert (said(reply)[0], row(reply).finished_at) == ("unknown_final", NOON + 24 * HOUR + SECOND)
+    Reply.objects.filter(pk=later.pk).update(expires_at=NOON + 48 * HOUR)
+    assert send.claim(NOON + 25 * HOUR) == later
+    assert carrier.calls == []
+
+
+def test_a_claim_is_dated_by_the_clock_that_judges_it(world: World) -> None:
+    """A worker whose clock is ten minutes behind the database's: its claim does not expire under its hands."""
+    reply = released(world.north)
+    ahead = datetime.timedelta(minutes=10)
+    send.claim(NOON, ahead)
+    assert row(reply).claimed_at == NOON + ahead
+    assert send.expire_leases(NOON + ahead + 60 * SECOND) == 0
+
+
+@pytest.mark.parametrize("knowledge", Knowledge)
+@pytest.mark.parametrize("lost", ["expired", "settled", "claimed by another"])
+def test_an_outcome_after_the_claim_was_lost_changes_nothing(
+    world: World, carrier: Carrier, knowledge: Knowledge, lost: str
+) -> None:
+    released(world.north)
+    mine = send.claim(NOON)
+    assert mine is not None
+    if lost == "expired":
+        send.expire_leases(NOON + HOUR)
+    elif lost == "settled":
+        assert reported(mine, "by report", Delivery.SENT)
+    else:
+        Reply.objects.update(claim_token=uuid.uuid4())
+    before = Reply.objects.values().get()
+    send.record(mine, Outcome(knowledge, provider_id="late", detail="late"))
+    assert Reply.objects.values().get() == before
+
+
+# --- when it is tried again -----------------------------------------------------------------------------------------
+@given(attempts=st.integers(1, 40))
+def test_the_wait_doubles_six_times_and_varies_by_half(attempts: int) -> None:
+    seconds = 5 * 2 ** min(attempts - 1, 6)
+    waits = [send.backoff(attempts, Outcome(Knowledge.REFUSED_FOR_NOW)).total_seconds() for _ in range(20)]
+    assert seconds <= min(waits)
+    assert max(waits) < seconds * 1.5
+    assert len(set(waits)) > 1
+
+
+def test_the_wait_that_a_provider_names_is_kept() -> None:
+    outcome = Outcome(Knowledge.REFUSED_FOR_NOW, retry_after=77)
+    assert {send.backoff(attempts, outcome) for attempts in range(10)} == {77 * SECOND}
+
+
+def test_a_refusal_for_now_is_tried_again_until_it_works(world: World, carrier: Carrier) -> None:
+    reply = released(world.north)
+    carrier.says(Knowledge.REFUSED_FOR_NOW, detail="ConnectError")
+    moment = NOON
+    for attempt in range(1, 9):
+        with time_machine.travel(moment, tick=False):
+            assert send.send_one(moment)
+        found = row(reply)
+        assert (found.state, found.attempts) == ("released", attempt)
+        assert not send.send_one(found.due_at - SECOND)
+        moment = found.due_at
+    carrier.answer = accepted
+    assert send.send_one(moment)
+    assert (said(reply)[0], len(carrier.calls), len(carrier.ledger)) == ("sent", 9, 1)
+
+
+def test_retry_after_holds_for_the_account_and_nobody_else(world: World, carrier: Carrier) -> None:
+    released(world.north, "33639980101")
+    waiting, other = released(world.north, "33639980102"), released(world.south, "33639980101")
+    carrier.says(Knowledge.REFUSED_FOR_NOW, detail="429", retry_after=90)
+    assert send.send_one(NOON)
+    assert account(world.north).resume_sending_at == NOON + 90 * SECOND
+    carrier.answer = accepted
+    assert send.claim(NOON) == other
+    assert send.claim(NOON + 89 * SECOND) is None
+    assert send.claim(NOON + 90 * SECOND) in {waiting, Reply.objects.get(detail="429")}
+
+
+def test_of_two_workers_answers_the_later_moment_counts(world: World) -> None:
+    for seconds, expected in ((90, 90), (30, 90), (120, 120)):
+        send.slow_down(world.north.account, NOON + SECOND * seconds)
+        assert account(world.north).resume_sending_at == NOON + SECOND * expected
+
+
+# --- a refused account ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("detail", ["401", "402"])
+def test_a_refused_account_is_paused_once_and_nothing_fails(world: World, carrier: Carrier, detail: str) -> None:
+    replies = [released(world.north, f"3363998010{number}") for number in range(4)]
+    other = released(world.south)
+    carrier.says(Knowledge.ACCOUNT_REFUSED, detail=detail)
+    workers = [send.claim(NOON) for _ in range(2)]  # two calls are under way when the first is refused
+    for worker in workers:
+        assert worker is not None
+        send.record(worker, send._call(worker))
+    carrier.answer = accepted
+    assert send.send_one(NOON)
+    assert not send.send_one(NOON + HOUR)
+    assert said(other)[0] == "sent"
+    assert [said(reply)[0] for reply in replies] == ["released"] * 4
+    paused = account(world.north)
+    assert (paused.sending_paused_at, paused.sending_paused_reason) == (NOON, detail)
+    [message] = mail.outbox
+    assert (message.to, "North Plivo" in message.subject) == (["alerts@north.example"], True)
+    assert (f"({detail})" in message.body, "3363998" in message.body) == (True, False)
+    assert account(world.south).sending_paused_at is None
+
+    Account.objects.filter(pk=paused.pk).update(sending_paused_at=None, sending_paused_reason="")
+    later = NOON + HOUR
+    while send.send_one(later):
+        pass
+    assert [said(reply)[0] for reply in replies] == ["sent"] * 4
+    assert len(mail.outbox) == 1
+
+
+def test_a_second_pause_is_told_again(world: World, carrier: Carrier) -> None:
+    send.pause(world.north.account, "402", NOON)
+    send.pause(world.north.account, "402", NOON)
+    Account.objects.update(sending_paused_at=None, sending_paused_reason="")
+    send.pause(world.north.account, "401", NOON)
+    assert len(mail.outbox) == 2
+
+
+def test_replies_of_a_paused_account_expire_after_a_day(world: World) -> None:
+    reply = released(world.north)
+    send.pause(world.north.account, "402", NOON)
+    assert release.expire(NOON + 24 * HOUR) == 1
+    assert said(reply) == ("expired", "expired")
+
+
+def test_a_mail_server_that_is_down_does_not_keep_the_pause_from_being_written(
+    world: World, carrier: Carrier, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    reply = released(world.north)
+    carrier.says(Knowledge.ACCOUNT_REFUSED, detail="402")
+    assert send.send_one(NOON)
+    assert (said(reply)[0], account(world.north).sending_paused_at) == ("released", NOON)
+    assert f"mail to organization {world.north.organization.pk} failed: ConnectionRefusedError" in caplog.text
