@@ -211,7 +211,9 @@ def record(reply: Reply, outcome: Outcome) -> None:
             changes = {"state": ReplyState.RELEASED, "due_at": now + backoff(reply.attempts, outcome)}
     try:
         with transaction.atomic():
-            mine.update(detail=outcome.detail[:60], **changes)
+            # What an earlier attempt said is over once the reply is taken, and "202" tells nobody anything.
+            detail = "" if outcome.knowledge is Knowledge.ACCEPTED else outcome.detail[:60]
+            mine.update(detail=detail, **changes)
     except IntegrityError:
         # The provider gave an id it gave before, or none: it took this one, under a name that proves nothing.
         mine.update(state=ReplyState.UNKNOWN, detail="provider id used twice")
