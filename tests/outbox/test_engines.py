@@ -1,0 +1,197 @@
+"""The two engines run the same sweeps: a thread of the one process, and Celery."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from django.utils import timezone
+from tests.outbox.carrier import Carrier, written
+from tests.world import World
+
+from config.celery import app
+from conversations.models import Reply
+from outbox import embedded, faults, send, sweeps, tasks
+from outbox.sweeps import SCHEDULE, Sweep
+
+BY_NAME = {sweep.name: sweep for sweep in SCHEDULE}
+
+
+class Quick:
+    """Sweeps that only count, and whether all of them ran often enough."""
+
+    def __init__(self) -> None:
+        self.runs: Counter[str] = Counter()
+        self.often = threading.Event()
+        self.threads: set[int] = set()
+
+    def sweep(self, name: str, error: Exception | None = None) -> Sweep:
+        def run() -> int:
+            self.runs[name] += 1
+            self.threads.add(threading.get_ident())
+            if len(self.runs) == 2 and min(self.runs.values()) >= 3:
+                self.often.set()
+            if error is not None:
+                raise error
+            return 0
+
+        run.__name__ = name
+        return Sweep(run, every=0.0)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[Quick]:
+    made = Quick()
+    failing = made.sweep("failing", RuntimeError("number 33639980101 could not be read"))
+    monkeypatch.setattr(embedded, "SCHEDULE", (failing, made.sweep("working")))
+    monkeypatch.setattr(embedded, "_PAUSE", 0.001)
+    monkeypatch.setattr(embedded, "close_old_connections", lambda: None)
+    yield made
+    embedded.stop()
+
+
+def ended(thread: threading.Thread | None) -> None:
+    assert thread is not None
+    embedded.stop()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_the_thread_goes_on_whatever_a_sweep_raises(quick: Quick, caplog: pytest.LogCaptureFixture) -> None:
+    thread = embedded.start()
+    assert quick.often.wait(30)
+    ended(thread)
+    line = next(record.getMessage() for record in caplog.records)
+    assert line.startswith(
+        "sweep failing failed, its rows are kept and it runs again: RuntimeError at test_engines.py:"
+    )
+    assert "3363998" not in caplog.text
+
+
+def test_there_is_one_thread_in_a_process(quick: Quick) -> None:
+    thread = embedded.start()
+    assert [embedded.start(), embedded.start()] == [None, None]
+    assert quick.often.wait(30)
+    ended(thread)
+    assert len(quick.threads) == 1
+    quick.often.clear()
+    again = embedded.start()
+    assert quick.often.wait(30)
+    ended(again)
+
+
+def test_the_thread_survives_a_connection_that_cannot_be_closed(
+    quick: Quick, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusals = iter(range(3))
+
+    def close() -> None:
+        if next(refusals, None) is not None:
+            raise OSError("the server closed the connection")
+
+    monkeypatch.setattr(embedded, "close_old_connections", close)
+    thread = embedded.start()
+    assert quick.often.wait(30)
+    ended(thread)
+    assert "no connection to run it with: OSError at test_engines.py:" in caplog.text
+
+
+def test_the_threads_sweeps_are_the_schedule() -> None:
+    assert embedded.SCHEDULE is sweeps.SCHEDULE
+    assert [(sweep.name, sweep.parallel) for sweep in SCHEDULE] == [
+        ("release_replies", 1),
+        ("send_replies", 4),
+        ("keep_promises", 1),
+        ("daily_summary", 1),
+    ]
+
+
+def test_beat_names_every_sweep_in_each_of_its_lanes() -> None:
+    entries = app.conf.beat_schedule
+    assert Counter(entry["args"] for entry in entries.values()) == {(sweep.name,): sweep.parallel for sweep in SCHEDULE}
+    assert {(entry["task"], entry["args"][0], entry["schedule"]) for entry in entries.values()} == {
+        ("outbox.sweep", sweep.name, sweep.every) for sweep in SCHEDULE
+    }
+    assert all(entry["options"]["expires"] >= 2 * entry["schedule"] for entry in entries.values())
+
+
+def test_celery_knows_the_task_that_beat_names() -> None:
+    app.loader.import_default_modules()
+    assert "outbox.sweep" in app.tasks
+    assert app.conf.task_acks_late is False
+    assert app.conf.task_ignore_result is True
+
+
+def test_a_task_runs_its_sweep(world: World, carrier: Carrier) -> None:
+    assert written(world.north.hotline) is not None
+    for name in ("release_replies", "send_replies"):
+        tasks.sweep.apply(args=[name], throw=True)
+    assert [call.text for call in carrier.ledger] == ["Réponse de North."]
+    assert Reply.objects.get().state == "sent"
+
+
+def test_a_task_that_fails_says_nothing_personal(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fault() -> int:
+        raise ValueError("33639980101")
+
+    monkeypatch.setitem(tasks._BY_NAME, "send_replies", replace(BY_NAME["send_replies"], run=fault))
+    with caplog.at_level(logging.INFO):
+        assert tasks.sweep.apply(args=["send_replies"]).successful()
+    assert "ValueError at test_engines.py:" in caplog.text
+    assert "3363998" not in caplog.text
+
+
+def test_sending_ends_when_its_time_is_over(world: World, carrier: Carrier) -> None:
+    for number in range(3):
+        assert written(world.north.hotline, f"3363998010{number}") is not None
+    sweeps.release_replies()
+    assert sweeps.send_replies(seconds=0) == 0
+    assert sweeps.send_replies() == 3
+
+
+def test_promises_are_kept_by_the_sweep(world: World) -> None:
+    rows = {}
+    for number, (state, hours) in enumerate([("claimed", 1), ("unknown", 25), ("released", 25)]):
+        reply = written(world.north.hotline, f"3363998010{number}")
+        assert reply is not None
+        moment = timezone.now() - timezone.timedelta(hours=hours)  # type: ignore[attr-defined]
+        Reply.objects.filter(pk=reply.pk).update(
+            state=state, text_sealed=b"sealed", claimed_at=moment, claim_token=reply.uuid, expires_at=moment
+        )
+        rows[state] = reply
+    assert sweeps.keep_promises() == 3
+    for state, expected in (("claimed", "unknown"), ("unknown", "unknown_final"), ("released", "expired")):
+        rows[state].refresh_from_db()
+        assert rows[state].state == expected
+
+
+def test_the_databases_clock_dates_a_claim(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether its host's clock runs before or after: claims and their expiry use one clock."""
+    minutes = timezone.timedelta(minutes=10)  # type: ignore[attr-defined]
+    monkeypatch.setattr(sweeps.sql, "clock_ahead", lambda: minutes)
+    dated = []
+    monkeypatch.setattr(send, "record", lambda reply, _outcome: dated.append(reply.claimed_at))
+    assert written(world.north.hotline) is not None
+    sweeps.release_replies()
+    before = timezone.now()
+    sweeps.send_replies(seconds=5)
+    assert before + minutes <= dated[0] <= timezone.now() + minutes
+    assert sweeps.keep_promises() == 0
+
+
+def test_a_fault_is_named_by_its_kind_and_place() -> None:
+    def inner() -> None:
+        raise KeyError("33639980101")
+
+    try:
+        inner()
+    except KeyError as error:
+        line = inner.__code__.co_firstlineno
+        assert faults.named(error) == f"KeyError at test_engines.py:{line + 1} < test_engines.py:{line + 4}"
+    assert faults.named(ValueError("33639980101")) == "ValueError"
