@@ -23,7 +23,7 @@ def mail(organization: Organization, subject: str, body: str) -> bool:
         return False
     try:
         # A name may hold a line break, which no subject may.
-        EmailMessage(" ".join(subject.split()), body, settings.DEFAULT_FROM_EMAIL, recipients).send()
+        EmailMessage(" ".join(subject.splitlines()), body, settings.DEFAULT_FROM_EMAIL, recipients).send()
     except (OSError, ValueError) as error:  # smtplib's errors are OSErrors, those of an address ValueErrors
         log.error("mail to organization %s failed: %s", organization.pk, type(error).__name__)
         return False
