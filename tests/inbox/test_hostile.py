@@ -108,6 +108,16 @@ def test_a_message_without_a_parameter_is_kept_as_unreadable(world: World, name:
     assert message.reason == f"without {name}"
 
 
+@pytest.mark.parametrize(("type_", "unreadable"), [(None, True), ("", True), ("sms", True), ("mms", False)])
+def test_without_a_type_a_message_is_an_sms_and_must_have_a_text(
+    world: World, type_: str | None, unreadable: bool
+) -> None:
+    fields = message_fields(world.north.hotline)
+    del fields["Text"], fields["Type"]
+    assert post_bytes(world, urlencode(fields if type_ is None else {**fields, "Type": type_}).encode()) == 200
+    assert (Message.objects.get().disposition == "unreadable") is unreadable
+
+
 @pytest.mark.parametrize("name", ["MessageUUID", "Type", "Units", "TotalAmount", "MessageIntent", "Extra", ""])
 def test_no_other_parameter_makes_it_fail(world: World, name: str) -> None:
     """The empty name stands for a parameter that is itself called like that."""
