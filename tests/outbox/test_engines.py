@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import threading
 from collections import Counter
@@ -66,9 +67,8 @@ def test_the_thread_goes_on_whatever_a_sweep_raises(quick: Quick, caplog: pytest
     assert quick.often.wait(30)
     ended(thread)
     line = next(record.getMessage() for record in caplog.records)
-    assert line.startswith(
-        "sweep failing failed, its rows are kept and it runs again: RuntimeError at test_engines.py:"
-    )
+    told = "sweep failing failed, its rows are kept and it runs again: RuntimeError at test_engines.py:"
+    assert line.startswith(told)
     assert "3363998" not in caplog.text
 
 
@@ -160,7 +160,7 @@ def test_promises_are_kept_by_the_sweep(world: World) -> None:
     for number, (state, hours) in enumerate([("claimed", 1), ("unknown", 25), ("released", 25)]):
         reply = written(world.north.hotline, f"3363998010{number}")
         assert reply is not None
-        moment = timezone.now() - timezone.timedelta(hours=hours)  # type: ignore[attr-defined]
+        moment = timezone.now() - datetime.timedelta(hours=hours)
         Reply.objects.filter(pk=reply.pk).update(
             state=state, text_sealed=b"sealed", claimed_at=moment, claim_token=reply.uuid, expires_at=moment
         )
@@ -171,9 +171,9 @@ def test_promises_are_kept_by_the_sweep(world: World) -> None:
         assert rows[state].state == expected
 
 
-def test_the_databases_clock_dates_a_claim(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_databases_clock_dates_a_claim(world: World, carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether its host's clock runs before or after: claims and their expiry use one clock."""
-    minutes = timezone.timedelta(minutes=10)  # type: ignore[attr-defined]
+    minutes = datetime.timedelta(minutes=10)
     monkeypatch.setattr(sweeps.sql, "clock_ahead", lambda: minutes)
     dated = []
     monkeypatch.setattr(send, "record", lambda reply, _outcome: dated.append(reply.claimed_at))
@@ -189,9 +189,8 @@ def test_a_fault_is_named_by_its_kind_and_place() -> None:
     def inner() -> None:
         raise KeyError("33639980101")
 
-    try:
+    with pytest.raises(KeyError) as caught:
         inner()
-    except KeyError as error:
-        line = inner.__code__.co_firstlineno
-        assert faults.named(error) == f"KeyError at test_engines.py:{line + 1} < test_engines.py:{line + 4}"
+    line = inner.__code__.co_firstlineno
+    assert faults.named(caught.value) == f"KeyError at test_engines.py:{line + 1} < test_engines.py:{line + 4}"
     assert faults.named(ValueError("33639980101")) == "ValueError"
