@@ -17,6 +17,8 @@ app.conf.update(
     task_acks_late=False,
     worker_prefetch_multiplier=1,
     broker_connection_retry_on_startup=True,
+    # Our handler stays, and with it the formatter that takes webhook tokens out of every line.
+    worker_hijack_root_logger=False,
     beat_schedule={
         f"{sweep.name}-{lane}": {
             "task": "outbox.sweep",

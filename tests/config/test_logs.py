@@ -133,3 +133,16 @@ def test_a_foreign_host_leaves_one_line_and_no_traceback(world: World, written: 
         "ERROR django.security.DisallowedHost Invalid HTTP_HOST header"
     ]
     assert "Traceback" not in written.getvalue()
+
+
+def test_a_worker_keeps_our_handler() -> None:
+    pytest.importorskip("celery")
+    from config.celery import app  # noqa: PLC0415  it starts where Celery is installed, and only there
+
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        app.log.setup_logging_subsystem(loglevel="WARNING")
+        assert any(isinstance(handler.formatter, logs.Line) for handler in root.handlers)
+    finally:
+        root.handlers[:], root.level = handlers, level
