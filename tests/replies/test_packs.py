@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection, transaction
+from django.utils import translation
 from tests.world import World, build_tenant
 
 from hotlines import kinds
@@ -314,7 +315,7 @@ def test_a_pack_with_a_mistake_says_where_and_what(own_packs: Path, content: str
     path = own_packs / "lgbt" / "fr.toml"
     path.parent.mkdir()
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(ImproperlyConfigured, match=complaint) as caught:
+    with translation.override("en"), pytest.raises(ImproperlyConfigured, match=complaint) as caught:
         packs.packs()
     assert str(path) in str(caught.value)
 
