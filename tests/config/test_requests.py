@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,7 +37,12 @@ def call(handler: WSGIHandler, **environ: Any) -> str:
         "wsgi.errors": sys.stderr,
         "wsgi.url_scheme": "http",
     }
-    answer = handler({**base, **environ}, lambda status, _headers, _error=None: statuses.append(status))
+
+    def start(status: str, _headers: object, _error: object = None, /) -> Callable[[bytes], object]:
+        statuses.append(status)
+        return lambda _written: None
+
+    answer = handler({**base, **environ}, start)
     answer.close()
     return statuses[0]
 

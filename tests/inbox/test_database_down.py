@@ -204,7 +204,7 @@ def test_a_row_locked_by_another_session_makes_503_and_the_retry_succeeds(world:
     """`lock_timeout` ends the wait before a provider gives up; the row of this sender alone is waited for."""
     assert deliver(world.north, message_fields(world.north.hotline)) == 200
     fields = message_fields(world.north.hotline)
-    parameters = connection.get_connection_params()  # type: ignore[no-untyped-call]
+    parameters = connection.get_connection_params()
     known = {name: parameters[name] for name in ("host", "port", "user", "dbname") if name in parameters}
     with psycopg.connect(**known) as other:
         other.execute("SELECT 1 FROM conversations_conversation FOR UPDATE")

@@ -79,7 +79,7 @@ def test_no_border_between_path_and_nonce_can_be_moved(world: World) -> None:
     path, fields, nonce = path_of(world.north.hotline), message_fields(world.north.hotline), new_nonce()
     signature = signed_headers(PUBLIC + path, fields, world.north.token, nonce)["X-Plivo-Signature-V2"]
     joined = path + nonce
-    for border in range(1, len(joined)):
+    for border in range(len("/hooks"), len(joined)):  # what is shorter is another page's address
         if border == len(path):
             continue
         pair = {"X-Plivo-Signature-V2": signature, "X-Plivo-Signature-V2-Nonce": joined[border:]}
@@ -140,7 +140,7 @@ def test_a_repeated_parameter_is_kept_as_unreadable_where_signed_and_refused_whe
     path, fields = path_of(world.north.hotline), message_fields(world.north.hotline, Extra="1")
     body = urlencode([*fields.items(), (name, fields[name])])
     twice = {key: [value, value] if key == name else value for key, value in fields.items()}
-    headers = signed_headers(PUBLIC + path, twice, world.north.token)  # type: ignore[arg-type]  the SDK takes lists
+    headers = signed_headers(PUBLIC + path, twice, world.north.token)  # type: ignore[arg-type]  # the SDK takes lists
     v3 = {key: value for key, value in headers.items() if "-V3" in key}
     assert post(path, body, headers_of(path, fields, world.north.token)) == 403
     assert count() == {}

@@ -127,7 +127,7 @@ def test_a_report_without_an_id_or_with_a_parameter_twice_is_acknowledged_and_ch
     path = path_of(world.north.hotline, f"report/{reply.uuid}")
     body = urlencode([*fields_of("delivered").items(), ("Status", "failed")])
     twice = {**fields_of("delivered"), "Status": ["delivered", "failed"]}
-    headers = headers_of(path, twice, world.north.token)  # type: ignore[arg-type]  the SDK takes lists
+    headers = headers_of(path, twice, world.north.token)  # type: ignore[arg-type]  # the SDK takes lists
     assert post(path, body, headers) == 200
     assert rows()["Reply"] == before
 
@@ -283,7 +283,7 @@ def test_any_permutation_and_multiplicity_ends_in_the_same_row(
 ) -> None:
     reply = Reply.objects.first() or reply_of(world.north, Knowledge.ACCEPTED if state == "sent" else Knowledge.UNKNOWN)
     Reply.objects.filter(pk=reply.pk).update(state=state)
-    start = Reply.objects.filter(pk=reply.pk).values().get()
+    start = dict(Reply.objects.filter(pk=reply.pk).values().get())
     ends = [_apply(reply, start, written, random.Random(seed), times) for seed in seeds]
     assert ends == [ends[0]] * len(ends)
     Reply.objects.filter(pk=reply.pk).update(**start)
