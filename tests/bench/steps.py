@@ -22,13 +22,18 @@ _REPEATS = 400
 #: As each is looked up when it is called; a step that was renamed is reported, not an error.
 STEPS = (
     "django.core.handlers.base:BaseHandler.get_response",
+    "django.middleware.common:CommonMiddleware.__call__",
+    "config.headers:PolicyMiddleware.process_response",
     "rest_framework.views:APIView.dispatch",
+    "rest_framework.views:APIView.initial",
+    "inbox.views:SignedHook.post",
     "inbox.hooks:find",
     "inbox.views:SignedHook._signed_request",
     "inbox.views:SignedHook._verify",
     "providers.plivo:Plivo.verify",
     "providers.plivo:Plivo.parse_message",
     "inbox.receive:receive",
+    "inbox.receive:_message_row",
     "inbox.receive:_draft",
     "inbox.receive:decide",
     "inbox.receive:keyword",
@@ -37,6 +42,7 @@ STEPS = (
     "privacy.pseudonyms:previous",
     "privacy.vault:seal",
     "conversations.sql:receive_at_once",
+    "conversations.sql:receive_blocked",
     "conversations.sql:count_message",
     "conversations.sql:insert_message",
     "conversations.sql:insert_reply",
@@ -96,7 +102,11 @@ def breakdown(target: Target) -> str:
         timer.reset()
         for raw in target.prepared(key, _REPEATS):
             call(application, raw)
-        lines += ["", f"steps of ({key}): calls, wall us per request, what they call included", *timer.lines()]
+        lines += [
+            "",
+            f"steps of ({key}): calls, wall us and CPU us per request, what they call included",
+            *timer.lines(),
+        ]
     timer.unwrap()
     lines += [f"not there any more: {step}" for step in missing]
     return "\n".join([*lines, "", _functions(application, target)])
@@ -127,7 +137,8 @@ class _Timer:
 
     def __init__(self) -> None:
         self._calls: dict[str, int] = defaultdict(int)
-        self._seconds: dict[str, float] = defaultdict(float)
+        self._wall: dict[str, float] = defaultdict(float)
+        self._cpu: dict[str, float] = defaultdict(float)
         self._originals: list[tuple[Any, str, Any]] = []
 
     def wrap(self, step: str) -> bool:
@@ -143,11 +154,12 @@ class _Timer:
 
         @functools.wraps(original)
         def timed(*args: Any, **kwargs: Any) -> Any:
-            start = time.perf_counter()
+            wall, cpu = time.perf_counter(), time.thread_time()
             try:
                 return original(*args, **kwargs)
             finally:
-                self._seconds[step] += time.perf_counter() - start
+                self._cpu[step] += time.thread_time() - cpu
+                self._wall[step] += time.perf_counter() - wall
                 self._calls[step] += 1
 
         self._originals.append((owner, name, original))
@@ -159,12 +171,13 @@ class _Timer:
             setattr(owner, name, original)
 
     def reset(self) -> None:
-        self._calls.clear()
-        self._seconds.clear()
+        for counted in (self._calls, self._wall, self._cpu):
+            counted.clear()
 
     def lines(self) -> list[str]:
+        each = 1e6 / _REPEATS
         return [
-            f"{self._calls[step] / _REPEATS:6.1f} {self._seconds[step] / _REPEATS * 1e6:9.1f}  {step}"
+            f"{self._calls[step] / _REPEATS:6.1f} {self._wall[step] * each:9.1f} {self._cpu[step] * each:9.1f}  {step}"
             for step in STEPS
             if self._calls[step]
         ]
