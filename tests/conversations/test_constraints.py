@@ -1,0 +1,295 @@
+"""Every constraint of every model is tried: the database itself refuses what must never be (SECURITY.md 2.2)."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, models, transaction
+from tests.world import World
+
+from conversations.models import Block, Conversation, DeliveryReport, Message, Reply
+from hotlines.models import Account, EndpointPin, Hotline
+from hotlines.policy import MAX_REPLY_LIMIT
+from organizations.models import Invitation, Member, Organization
+from privacy.models import DataKey
+from replies.models import ReplyTemplate
+from simulator.models import PhoneText
+
+NOW = datetime.datetime(2026, 11, 2, 12, tzinfo=datetime.UTC)
+OURS = (
+    *("privacy", "organizations", "hotlines", "replies", "providers"),
+    *("conversations", "shield", "outbox", "inbox", "simulator"),
+)
+
+
+@dataclass
+class Rows:
+    """One valid row of each kind, all of one organization."""
+
+    world: World
+    key: DataKey
+    pin: EndpointPin
+    conversation: Conversation
+    message: Message
+    reply: Reply
+    report: DeliveryReport
+    block: Block
+    invitation: Invitation
+    text: PhoneText
+
+    @property
+    def hotline(self) -> Hotline:
+        return self.world.north.hotline
+
+    @property
+    def template(self) -> ReplyTemplate:
+        return self.hotline.reply_templates.get(language="fr")
+
+    @property
+    def member(self) -> Member:
+        return Member.objects.get(user=self.world.north.owner)
+
+
+@pytest.fixture
+def rows(world: World) -> Rows:
+    north = world.north
+    owned = {"organization": north.organization, "hotline": north.hotline}
+    conversation = Conversation.objects.create(
+        **owned,
+        sender_key=b"s" * 16,
+        key_epoch="2026-H2",
+        messages_received=2,
+        slots_used=1,
+        first_message_at=NOW,
+        last_message_at=NOW,
+        episode_started_at=NOW,
+    )
+    message = Message.objects.create(
+        **owned,
+        account=north.account,
+        conversation=conversation,
+        provider_id="first",
+        nonce_hash=b"n" * 16,
+        disposition="answered",
+        text_sealed=b"sealed",
+        received_at=NOW,
+    )
+    reply = Reply.objects.create(
+        **owned,
+        conversation=conversation,
+        message=message,
+        episode=1,
+        slot=1,
+        purpose="reply",
+        state="sent",
+        decided_at=NOW,
+        due_at=NOW,
+        expires_at=NOW,
+        text_sealed=b"sealed",
+        claimed_at=NOW,
+        claim_token=uuid.uuid4(),
+        sent_at=NOW,
+        provider_id="taken",
+    )
+    return Rows(
+        world=world,
+        key=DataKey.objects.create(
+            organization_id=1, purpose="text", period="1999-01", wrapped=b"w", master_key_id="m"
+        ),
+        pin=EndpointPin.objects.create(hotline=north.hotline, endpoint="message", scheme="v3"),
+        conversation=conversation,
+        message=message,
+        reply=reply,
+        report=DeliveryReport.objects.create(
+            reply=reply, account=north.account, nonce_hash=b"r" * 16, body_fingerprint=b"b" * 16, received_at=NOW
+        ),
+        block=Block.objects.create(
+            organization=north.organization, conversation=conversation, cause="limit", episode=1, since=NOW
+        ),
+        invitation=Invitation.objects.create(organization=north.organization, name="x@example.org", role="viewer"),
+        text=PhoneText.objects.create(**_phone_text(north.hotline)),
+    )
+
+
+def _phone_text(hotline: Hotline) -> dict[str, Any]:
+    """Whatever the simulator's table wants: it is a demo's, and only its unique column is of interest here."""
+    values: dict[str, Any] = {}
+    for field in PhoneText._meta.concrete_fields:
+        if field.primary_key or field.has_default() or field.null or field.name == "uuid":
+            continue
+        if isinstance(field, models.ForeignKey):
+            values[field.attname] = hotline.pk
+        elif isinstance(field, models.DateTimeField):
+            values[field.name] = NOW
+        elif isinstance(field, models.BinaryField):
+            values[field.name] = b"x"
+        elif isinstance(field, models.CharField | models.TextField):
+            values[field.name] = field.choices[0][0] if field.choices else "x"
+        else:
+            values[field.name] = 1
+    return values
+
+
+def again(row: Any, **changes: Any) -> None:
+    """Insert `row` once more, as another row, with `changes`; its own unique columns get values of their own."""
+    twin = copy.copy(row)
+    twin.pk, twin._state = None, copy.copy(row._state)
+    twin._state.adding = True
+    fresh: dict[str, Any] = {"uuid": uuid.uuid4(), "number": "+33937099999", "hook_token": uuid.uuid4().hex[:22]}
+    for name, value in {**fresh, **changes}.items():
+        if name in changes or any(field.name == name for field in row._meta.concrete_fields):
+            setattr(twin, name, value)
+    twin.save(force_insert=True)
+
+
+def set_to(row: Any, **changes: Any) -> None:
+    """Write `changes` into `row` past all of our code."""
+    type(row).objects.filter(pk=row.pk).update(**changes)
+
+
+def another_message(rows: Rows) -> Message:
+    return Message.objects.create(
+        organization=rows.message.organization,
+        hotline=rows.hotline,
+        account=rows.message.account,
+        conversation=rows.conversation,
+        provider_id=f"next-{uuid.uuid4().hex[:8]}",
+        disposition="answered",
+        received_at=NOW,
+    )
+
+
+def another_reply(rows: Rows, **changes: Any) -> None:
+    again(rows.reply, **{"message": another_message(rows), "slot": 2, "provider_id": "", "state": "failed", **changes})
+
+
+def two_replies(rows: Rows, **state: Any) -> None:
+    """Two replies of one conversation in the same state: the second is refused."""
+    set_to(rows.reply, **state)
+    another_reply(rows, **state)
+
+
+def two_sender_blocks(rows: Rows) -> None:
+    for _ in range(2):
+        again(rows.block, conversation=None, sender_key=b"s" * 16, cause="person", reason="threats", episode=None)
+
+
+def two_defaults(rows: Rows) -> None:
+    for _ in range(2):
+        again(rows.template, hotline=None)
+
+
+VIOLATIONS: dict[str, Callable[[Rows], None]] = {
+    # privacy, organizations
+    "datakey_one_per_period": lambda rows: again(rows.key),
+    "datakey_purpose_known": lambda rows: set_to(rows.key, purpose="fun"),
+    "Organization.uuid": lambda rows: again(rows.world.north.organization, uuid=rows.world.south.organization.uuid),
+    "member_once_per_organization": lambda rows: again(rows.member),
+    "member_role_known": lambda rows: set_to(rows.member, role="god"),
+    "invitation_once_per_name": lambda rows: again(rows.invitation),
+    "invitation_role_known": lambda rows: set_to(rows.invitation, role="god"),
+    # hotlines
+    "Account.uuid": lambda rows: again(rows.world.north.account, label="new", uuid=rows.world.south.account.uuid),
+    "account_label_once": lambda rows: again(rows.world.north.account),
+    "account_pause_has_reason": lambda rows: set_to(rows.world.north.account, sending_paused_at=NOW),
+    "Hotline.uuid": lambda rows: again(rows.hotline, uuid=rows.world.south.hotline.uuid),
+    "Hotline.number": lambda rows: again(rows.hotline, number=rows.world.south.hotline.number),
+    "Hotline.hook_token": lambda rows: again(rows.hotline, hook_token=rows.world.south.hotline.hook_token),
+    "hotline_reply_limit": lambda rows: set_to(rows.hotline, reply_limit=MAX_REPLY_LIMIT + 1),
+    "hotline_state_known": lambda rows: set_to(rows.hotline, state="asleep"),
+    "hotline_suspension_has_reason": lambda rows: set_to(rows.hotline, state="suspended"),
+    "hotline_quiet_hours_whole": lambda rows: set_to(rows.hotline, quiet_from=datetime.time(22)),
+    "hotline_window_positive": lambda rows: set_to(rows.hotline, window_hours=0),
+    "hotline_not_own_successor": lambda rows: set_to(rows.hotline, successor=rows.hotline.pk),
+    "pin_once_per_endpoint": lambda rows: again(rows.pin),
+    "pin_endpoint_known": lambda rows: set_to(rows.pin, endpoint="fax"),
+    # replies
+    "template_once_per_hotline": lambda rows: again(rows.template),
+    "template_once_per_organization": two_defaults,
+    "template_step": lambda rows: set_to(rows.template, step=0),
+    "template_not_empty": lambda rows: set_to(rows.template, text=""),
+    "template_purpose_known": lambda rows: set_to(rows.template, purpose="poem"),
+    # conversations
+    "Conversation.uuid": lambda rows: again(rows.conversation, sender_key=b"t" * 16, uuid=rows.conversation.uuid),
+    "conversation_once_per_sender": lambda rows: again(rows.conversation),
+    "conversation_slots_within_messages": lambda rows: set_to(rows.conversation, slots_used=3),
+    "conversation_block_has_cause": lambda rows: set_to(rows.conversation, blocked_until=NOW),
+    "conversation_block_cause_known": lambda rows: set_to(rows.conversation, blocked_until=NOW, block_cause="mood"),
+    "conversation_episode_from_one": lambda rows: set_to(rows.conversation, episode=0),
+    "message_once_per_provider_id": lambda rows: again(rows.message, nonce_hash=b"m" * 16),
+    "message_nonce_once": lambda rows: again(rows.message, provider_id="second"),
+    "message_blocked_without_content": lambda rows: set_to(rows.message, disposition="blocked"),
+    "message_has_conversation": lambda rows: set_to(rows.message, conversation=None),
+    "message_disposition_known": lambda rows: set_to(rows.message, disposition="odd", text_sealed=None),
+    "Reply.uuid": lambda rows: another_reply(rows, uuid=rows.reply.uuid),
+    "Reply.message": lambda rows: another_reply(rows, message=rows.message),
+    "reply_slot_once": lambda rows: another_reply(rows, slot=1),
+    "reply_one_in_flight": lambda rows: two_replies(rows, state="unknown", provider_id=""),
+    "reply_one_delayed": lambda rows: two_replies(rows, state="pending", delayed=True, provider_id=""),
+    "reply_provider_id_once": lambda rows: another_reply(rows, state="sent", provider_id="taken"),
+    "reply_slot_in_range": lambda rows: set_to(rows.reply, slot=MAX_REPLY_LIMIT + 1),
+    "reply_purpose_known": lambda rows: set_to(rows.reply, purpose="notice"),
+    "reply_state_known": lambda rows: set_to(rows.reply, state="odd"),
+    "reply_released_has_text": lambda rows: set_to(rows.reply, state="released", text_sealed=None),
+    "reply_claim_has_owner": lambda rows: set_to(rows.reply, state="claimed", claim_token=None),
+    "reply_sent_has_id": lambda rows: set_to(rows.reply, provider_id=""),
+    "reply_delivery_known": lambda rows: set_to(rows.reply, delivery="lost"),
+    "report_nonce_once": lambda rows: again(rows.report, body_fingerprint=b"c" * 16),
+    "Block.uuid": lambda rows: again(rows.block, episode=2, uuid=rows.block.uuid),
+    "block_of_conversation_or_sender": lambda rows: set_to(rows.block, sender_key=b"s" * 16),
+    "block_ends_after_start": lambda rows: set_to(rows.block, until=NOW),
+    "block_cause_known": lambda rows: set_to(rows.block, cause="mood"),
+    "block_by_person_has_reason": lambda rows: set_to(rows.block, cause="person"),
+    "block_by_limit_has_episode": lambda rows: set_to(rows.block, episode=None),
+    "block_limit_once_per_episode": lambda rows: again(rows.block),
+    "block_one_standing_per_sender": two_sender_blocks,
+    "PhoneText.uuid": lambda rows: again(rows.text, uuid=rows.text.uuid),
+}
+
+
+def constraints() -> dict[str, tuple[type[models.Model], set[str]]]:
+    """Every constraint of ours by name, and every unique column as `Model.column`, with the columns it is about."""
+    found: dict[str, tuple[type[models.Model], set[str]]] = {}
+    for model in apps.get_models():
+        if model._meta.app_label not in OURS:
+            continue
+        for constraint in model._meta.constraints:
+            names = getattr(constraint, "fields", ())
+            found[constraint.name] = (model, {model._meta.get_field(name).column for name in names})
+        for field in model._meta.concrete_fields:
+            if field.unique and not field.primary_key:
+                found[f"{model.__name__}.{field.name}"] = (model, {field.column})
+    return found
+
+
+def test_no_constraint_is_without_a_try() -> None:
+    assert set(VIOLATIONS) == set(constraints())
+    assert {model for model, _columns in constraints().values()} >= {Account, Block, Conversation, Message, Reply}
+    assert Organization in {model for model, _columns in constraints().values()}
+
+
+@pytest.mark.parametrize("name", sorted(VIOLATIONS))
+def test_the_database_refuses(rows: Rows, name: str) -> None:
+    with pytest.raises(IntegrityError) as refused, transaction.atomic():
+        VIOLATIONS[name](rows)
+    model, columns = constraints()[name]
+    table = model._meta.db_table
+    if connection.vendor == "postgresql":
+        violated = refused.value.__cause__.diag.constraint_name  # type: ignore[union-attr]
+        if "." not in name:
+            assert violated == name
+        else:
+            assert violated is not None
+            assert violated.startswith(f"{table}_{next(iter(columns))}")
+    elif columns:
+        told = str(refused.value).removeprefix("UNIQUE constraint failed: ")
+        assert set(told.split(", ")) == {f"{table}.{column}" for column in columns}
+    else:
+        assert str(refused.value) == f"CHECK constraint failed: {name}"
