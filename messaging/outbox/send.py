@@ -85,11 +85,15 @@ def _leave(reply: Reply | None, error: Exception, now: datetime.datetime) -> Non
 
 
 def _next(now: datetime.datetime) -> Reply | None:
-    in_flight = Reply.objects.filter(conversation=OuterRef("conversation"), state__in=Reply.IN_FLIGHT)
+    of_sender = Reply.objects.filter(conversation=OuterRef("conversation"))
+    in_flight = of_sender.filter(state__in=Reply.IN_FLIGHT)
+    # A worker that has locked his first reply has not yet put it in flight, and we would skip to the second.
+    earlier = of_sender.filter(state=ReplyState.RELEASED, pk__lt=OuterRef("pk"))
     ready = (
         Reply.objects.filter(
             Q(hotline__account__resume_sending_at__isnull=True) | Q(hotline__account__resume_sending_at__lte=now),
             ~Exists(in_flight),
+            ~Exists(earlier),
             state=ReplyState.RELEASED,
             due_at__lte=now,
             hotline__account__sending_paused_at__isnull=True,

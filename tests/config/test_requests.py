@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import connections
 from tests.inbox.webhook import path_of
 from tests.world import World
 
@@ -23,6 +24,12 @@ UNPARSABLE = [
     f"{FORM}; charset=a\x00b",
     "multipart/form-data; boundary*=nonsense''x",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _connection_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request's end must not close the connection that holds the test's transaction."""
+    monkeypatch.setattr(connections["default"], "close_if_unusable_or_obsolete", lambda: None)
 
 
 def call(handler: WSGIHandler, **environ: Any) -> str:
