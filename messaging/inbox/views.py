@@ -6,6 +6,7 @@ here. Only a database that does not answer makes a 5xx, because only then a prov
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import Any, ClassVar, NoReturn
 from uuid import UUID
@@ -19,7 +20,6 @@ from rest_framework import status
 from rest_framework.exceptions import (
     APIException,
     NotFound,
-    ParseError,
     PermissionDenied,
     Throttled,
     UnsupportedMediaType,
@@ -34,7 +34,7 @@ from providers.base import NotVerified, Provider, SignedRequest, Unusable, Verif
 from providers.registry import UnknownProvider
 
 from . import clients, hooks, receive
-from .parsers import FormBody, JSONBody, OneRenderer
+from .bodies import OneRenderer, read_body
 from .receive import Receipt
 
 log = logging.getLogger("paravent.webhook")
@@ -50,19 +50,13 @@ class DatabaseDown(APIException):
     default_code = "database_down"
 
 
-class LengthRequired(APIException):
-    status_code = status.HTTP_411_LENGTH_REQUIRED
-    default_detail = "Send a Content-Length: a body of unknown length is not read. Nothing was stored."
-    default_code = "length_required"
-
-
 class SignedHook(APIView):
     """What every endpoint of a hotline has in common: it proves the request before it looks at it."""
 
     http_method_names = ("post",)  # an answer to OPTIONS would describe us to anybody
     authentication_classes = ()
     permission_classes = ()  # the signature is the permission
-    parser_classes = (FormBody, JSONBody)
+    parser_classes = ()
     content_negotiation_class = OneRenderer
     endpoint: ClassVar[str]
 
@@ -90,24 +84,15 @@ class SignedHook(APIView):
         raise NotImplementedError
 
     def _signed_request(self, request: Request, speaker: Provider) -> SignedRequest:
-        if not request.META.get("CONTENT_LENGTH") and request.META.get("HTTP_TRANSFER_ENCODING"):
-            # WSGI shows such a body as empty, and the signature would be blamed.
-            raise LengthRequired
-        body = request.data if isinstance(request.data, bytes) else b""
-        if len(body) != _declared_length(request):
-            # Broken off on its way. V2 covers no body, and half a text would hide the whole one that comes again.
-            raise ParseError
+        body = read_body(request._request)
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
         if body and media_type != speaker.content_type:
             raise UnsupportedMediaType(media_type)
+        meta = request.META
         return SignedRequest(
             method="POST",
             url=settings.PUBLIC_URL + request.path,
-            headers={
-                name[5:].replace("_", "-").lower(): value
-                for name, value in request.META.items()
-                if name.startswith("HTTP_")
-            },
+            headers={name: meta[key] for name, key in _meta_keys(speaker.signature_headers) if key in meta},
             body=body,
         )
 
@@ -149,12 +134,10 @@ class SignedHook(APIView):
         raise answer
 
 
-def _declared_length(request: Request) -> int:
-    """`Content-Length`, read as Django reads it."""
-    try:
-        return int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return 0
+@functools.cache
+def _meta_keys(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Header names beside the names that WSGI gives them."""
+    return tuple((name, "HTTP_" + name.upper().replace("-", "_")) for name in names)
 
 
 class MessageHook(SignedHook):

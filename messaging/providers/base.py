@@ -26,7 +26,8 @@ MAX_FIELDS = 100
 class SignedRequest:
     """A webhook request as its signature sees it.
 
-    `url` is built from the configured public URL and the path; `headers` has lower-case names; `body` is as received.
+    `url` is built from the configured public URL and the path; `headers` holds the provider's `signature_headers` with
+    lower-case names; `body` is as received.
     """
 
     method: str
@@ -165,6 +166,8 @@ class Provider(Protocol):
     content_type: ClassVar[str]
     credential_fields: ClassVar[tuple[CredentialField, ...]]
     acknowledgement: ClassVar[Acknowledgement]
+    #: Lower-case names of the headers that a proof may need; a `SignedRequest` holds no others.
+    signature_headers: ClassVar[tuple[str, ...]]
     #: Signature schemes from weakest to strongest; a pinned endpoint refuses those before its pin.
     schemes: ClassVar[tuple[str, ...]]
 
@@ -195,7 +198,8 @@ def parse_form(body: bytes) -> Sequence[tuple[bytes, bytes]]:
 
 def clean_text(raw: bytes) -> str:
     """UTF-8 to Unicode that every database takes: broken bytes become U+FFFD, NUL is removed."""
-    return raw.decode("utf-8", "replace").replace("\x00", "")
+    text = raw.decode("utf-8", "replace")
+    return text.replace("\x00", "") if "\x00" in text else text
 
 
 def bounded_decimal(value: str, *, most: str = "1000") -> decimal.Decimal | None:

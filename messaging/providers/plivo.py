@@ -59,7 +59,7 @@ def canonical_v3(method: str, url: str, pairs: Pairs) -> bytes:
     """What V3 signs, less the nonce. Bytes sort as code points do, so this equals the SDK on valid UTF-8."""
     parts = urlsplit(url)
     base = f"{parts.scheme}://{parts.netloc}{parts.path}".encode()
-    query = list(parse_form(parts.query.encode()))
+    query = list(parse_form(parts.query.encode())) if parts.query else []
     if method == "GET":
         query, pairs = [*query, *pairs], ()
     joined = b"&".join(b"=".join(pair) for pair in sorted(query))
@@ -100,6 +100,14 @@ class Plivo:
     label: ClassVar[Any] = "Plivo"
     content_type: ClassVar = "application/x-www-form-urlencoded"
     schemes: ClassVar = ("v2", "v3")
+    signature_headers: ClassVar = (
+        "x-plivo-signature-v3",
+        "x-plivo-signature-ma-v3",
+        "x-plivo-signature-v3-nonce",
+        "x-plivo-signature-v2",
+        "x-plivo-signature-ma-v2",
+        "x-plivo-signature-v2-nonce",
+    )
     acknowledgement: ClassVar = Acknowledgement("application/xml", b"<Response/>")
     credential_fields: ClassVar = (
         CredentialField(
@@ -170,7 +178,7 @@ class Plivo:
             recipient=fields["To"],
             text=fields["Text"] if kind == "sms" else fields.get("Body", fields.get("Text", "")),
             received_at=timezone.now(),
-            media=tuple(value for key, value in fields.items() if re.fullmatch(r"Media\d+", key)),
+            media=() if kind == "sms" else tuple(fields[key] for key in fields if re.fullmatch(r"Media\d+", key)),
             units=bounded_int(fields.get("Units", ""), 1),
             cost=bounded_decimal(fields.get("TotalAmount", "")),
             raw=fields,

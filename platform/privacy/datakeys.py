@@ -29,7 +29,7 @@ _CACHE_LIMIT = 10_000
 
 
 def month(moment: datetime.datetime) -> str:
-    return f"{moment:%Y-%m}"
+    return f"{moment.year:04}-{moment.month:02}"
 
 
 def half_year(moment: datetime.datetime) -> str:
