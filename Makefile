@@ -58,11 +58,12 @@ format: $(VENV)/development.stamp ## Format the code, and mend what ruff can men
 	@$(VENV)/bin/ruff check --fix $(sources)
 	@$(VENV)/bin/ruff format $(sources)
 
+# Extras stay in the locks: pip takes a newer `name[extra]` for unpinned, and refuses it, where only `name` is pinned.
 lock: $(VENV)/development.stamp ## Lock requirements/*.in with hashes, for every Python and platform
 	@command -v uv >/dev/null || { echo "uv is needed: https://docs.astral.sh/uv/"; exit 1; }
 	@for layer in base production development; do \
 		UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version 3.11 \
-			--generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+			--generate-hashes --no-annotate --no-strip-extras --no-emit-index-url --no-emit-find-links \
 			requirements/$$layer.in --output-file requirements/$$layer.txt || exit 1; \
 	done
 
