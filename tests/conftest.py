@@ -13,8 +13,10 @@ from tests.world import World, build_world
 
 __all__ = ["postgresql_server", "pytest_collection_modifyitems", "redis_url"]
 
-from inbox import hooks
+from inbox import hooks, receive
 from privacy import datakeys
+
+pytest_plugins = ["tests.demo_pages"]
 
 _connect = socket.socket.connect
 
@@ -39,6 +41,7 @@ def _fresh_process() -> None:
     for cache in caches.all(initialized_only=True):
         cache.clear()
     hooks._clear()
+    receive._seen_blocked.clear()
     datakeys.forget()
 
 

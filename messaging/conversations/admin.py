@@ -344,9 +344,7 @@ class BlockAdmin(ReadOnlyAdmin):
     def state_badge(self, block: Block) -> tuple[str, str]:
         if block.lifted_at is not None:
             return "lifted", _("lifted")
-        if block.until is not None and block.until <= timezone.now():
-            return "past", _("past")
-        return "standing", _("standing")
+        return ("standing", _("standing")) if block.stands_at(timezone.now()) else ("past", _("past"))
 
     @admin.display(description=gettext_lazy("state"))
     def state_told(self, block: Block) -> str:
@@ -361,11 +359,7 @@ class BlockAdmin(ReadOnlyAdmin):
         icon="lock_open",
         variant=ActionVariant.PRIMARY,
         roles=EDIT,
-        shown=lambda block: (
-            block.lifted_at is None
-            and block.cause != BlockCause.STOP
-            and (block.until is None or block.until > timezone.now())
-        ),
+        shown=lambda block: block.cause != BlockCause.STOP and block.stands_at(timezone.now()),
     )
     def lift(self, request: HttpRequest, row: Block, form: ReasonForm) -> str:
         blocks.lift(row, request.user, form.cleaned_data["reason"])

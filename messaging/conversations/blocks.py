@@ -134,6 +134,16 @@ def lift(block: Block, author: Any, reason: str) -> None:
             _begin_episode(row, now)
 
 
+def everywhere(conversation: Conversation, now: datetime.datetime) -> QuerySet[Block]:
+    """The blocks on all numbers that hold for this sender at `now`."""
+    return Block.objects.filter(
+        standing(now),
+        organization=conversation.organization_id,
+        conversation__isnull=True,
+        sender_key__in=sender_keys(conversation, now),
+    )
+
+
 def sender_keys(conversation: Conversation, now: datetime.datetime) -> set[bytes]:
     """The pseudonyms under which this sender's rows may stand: the conversation's, and those of the current and the
     last half-year where his number is still known.
@@ -144,10 +154,7 @@ def sender_keys(conversation: Conversation, now: datetime.datetime) -> set[bytes
     except vault.Unreadable:
         sender = None
     if sender:
-        keys.add(pseudonyms.current(conversation.organization_id, sender, now).key)
-        previous = pseudonyms.previous(conversation.organization_id, sender, now)
-        if previous is not None:
-            keys.add(previous.key)
+        keys |= pseudonyms.keys_of(conversation.organization_id, sender, now)
     return keys
 
 

@@ -9,6 +9,7 @@ raid would queue up at their one hotline, account and organization. These three 
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from typing import Any, ClassVar
 
@@ -107,9 +108,6 @@ class Message(models.Model):
     """One inbound message, once, for ever; without content where its sender was blocked or over the limit."""
 
     Disposition = Disposition
-
-    #: Dispositions that keep an id and a counter, and no content.
-    WITHOUT_CONTENT: ClassVar = (Disposition.BLOCKED, Disposition.LIMIT, Disposition.STOPPED)
 
     #: Only what its sealed text is bound to; nothing looks it up, so it has no index.
     uuid = models.UUIDField(default=uuid.uuid4, editable=False)
@@ -382,3 +380,7 @@ class Block(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_cause_display()}"
+
+    def stands_at(self, now: datetime.datetime) -> bool:
+        """Whether it holds; `blocks.standing` asks the database the same."""
+        return self.lifted_at is None and (self.until is None or self.until > now)

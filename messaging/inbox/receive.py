@@ -126,7 +126,7 @@ def _draft(
 ) -> _Draft:
     now = message.received_at
     incoming = Incoming(keyword=said, refusal=answerable.refusal(sender, hook.policy.countries, own_numbers()))
-    previous = pseudonyms.previous(hook.organization_id, sender, now)
+    previous_key = pseudonyms.previous_key(hook.organization_id, sender, pseudonym.epoch)
     first = decide(hook.policy, fresh(now), incoming, now, chance)
     conversation_uuid = uuid.uuid4()
     conversation = {
@@ -149,7 +149,7 @@ def _draft(
         chance,
         sender,
         incoming,
-        previous.key if previous else None,
+        previous_key,
         first,
         conversation,
         row | _judged(first, incoming) | {"text_sealed": text_sealed},

@@ -8,7 +8,7 @@ import logging
 from django.db import InterfaceError, OperationalError
 
 from conversations import blocks
-from conversations.models import Block, Conversation, Reply
+from conversations.models import Conversation, Reply
 from conversations.senders import number_of
 from conversations.words import BlockCause, ReplyState
 from hotlines.models import Hotline
@@ -95,13 +95,7 @@ def must_not_be_sent(reply: Reply, now: datetime.datetime) -> str:
         and now < conversation.blocked_until
     ):
         return "blocked by a person"
-    everywhere = Block.objects.filter(
-        blocks.standing(now),
-        organization_id=reply.organization_id,
-        sender_key__in=blocks.sender_keys(conversation, now),
-        conversation__isnull=True,
-    )
-    if everywhere.exists():
+    if blocks.everywhere(conversation, now).exists():
         return "blocked by a person"
     if reply.hotline.state != Hotline.State.ACTIVE:
         return f"number is {reply.hotline.state}"

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import phonenumbers
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from conversations import senders
-from conversations.models import Block, Conversation
+from conversations import blocks, senders
+from conversations.models import Conversation
 from conversations.words import BlockCause
 from hotlines.models import Hotline
 from privacy import datakeys, pseudonyms, vault
@@ -110,7 +110,7 @@ def footing(hotline: Hotline, phone: str, now: datetime.datetime) -> Footing:
     conversation = _conversation(hotline, phone, now)
     if conversation is None:
         return Footing(0, limit)
-    everywhere = _blocked_everywhere(conversation, now)
+    everywhere = blocks.everywhere(conversation, now).first()
     used = conversation.slots_used if now < episode_ends(hotline.policy, _standing(conversation)) else 0
     if conversation.opted_out_at is not None:
         return Footing(used, limit, BlockCause.STOP, None, _("You wrote STOP: this number never answers you again."))
@@ -130,10 +130,7 @@ def footing(hotline: Hotline, phone: str, now: datetime.datetime) -> Footing:
 
 def _conversation(hotline: Hotline, phone: str, now: datetime.datetime) -> Conversation | None:
     sender = senders.canonical(phone)
-    keys = [pseudonyms.current(hotline.organization_id, sender, now).key]
-    previous = pseudonyms.previous(hotline.organization_id, sender, now)
-    if previous is not None:
-        keys.append(previous.key)
+    keys = pseudonyms.keys_of(hotline.organization_id, sender, now)
     return Conversation.objects.filter(hotline=hotline, sender_key__in=keys).order_by("-last_message_at").first()
 
 
@@ -143,13 +140,3 @@ def _standing(conversation: Conversation) -> Standing:
         episode_started_at=conversation.episode_started_at,
         blocked_until=conversation.blocked_until,
     )
-
-
-def _blocked_everywhere(conversation: Conversation, now: datetime.datetime) -> Block | None:
-    return Block.objects.filter(
-        Q(until__isnull=True) | Q(until__gt=now),
-        organization_id=conversation.organization_id,
-        sender_key=bytes(conversation.sender_key),
-        conversation__isnull=True,
-        lifted_at__isnull=True,
-    ).first()

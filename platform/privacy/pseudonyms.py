@@ -58,11 +58,18 @@ def current(organization_id: int, sender: str, now: datetime.datetime) -> Pseudo
     return Pseudonym(_mac(secret, sender), epoch)
 
 
-def previous(organization_id: int, sender: str, now: datetime.datetime) -> Pseudonym | None:
-    """The pseudonym of the half-year before, or None when the organization had no key then."""
-    epoch = datakeys.previous_half_year(_epoch(organization_id, now))
-    found = datakeys.find(organization_id, datakeys.Purpose.PSEUDONYM, epoch)
-    return Pseudonym(_mac(found[1], sender), epoch) if found else None
+def previous_key(organization_id: int, sender: str, epoch: str) -> bytes | None:
+    """The sender's key in the half-year before `epoch`, or None when the organization had no key then."""
+    before = datakeys.previous_half_year(epoch)
+    found = datakeys.find(organization_id, datakeys.Purpose.PSEUDONYM, before)
+    return _mac(found[1], sender) if found else None
+
+
+def keys_of(organization_id: int, sender: str, now: datetime.datetime) -> set[bytes]:
+    """All keys under which rows of `sender` may stand: that of now, and that of the half-year before."""
+    known = current(organization_id, sender, now)
+    previous = previous_key(organization_id, sender, known.epoch)
+    return {known.key} if previous is None else {known.key, previous}
 
 
 def fingerprint(organization_id: int, value: bytes) -> bytes:

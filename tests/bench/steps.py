@@ -39,7 +39,7 @@ STEPS = (
     "inbox.receive:keyword",
     "shield.answerable:refusal",
     "privacy.pseudonyms:current",
-    "privacy.pseudonyms:previous",
+    "privacy.pseudonyms:previous_key",
     "privacy.vault:seal",
     "conversations.sql:receive_at_once",
     "conversations.sql:receive_blocked",

@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from tests import chromium
 from tests.demo_server import DemoServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 PATIENCE_MS = 30_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    try:
-        with chromium.chromium() as started:
-            yield started
-    except chromium.Missing as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
-    folder: Path = tmp_path_factory.mktemp("demo")
-    with DemoServer(folder) as started:
-        yield started
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from django.db import connections
 from django.http import HttpResponse
 from django.test import Client
 from playwright.sync_api import Browser, Page
-from tests import chromium
 from tests.demo_server import DemoServer
 from tests.signing import PUBLIC
 
@@ -86,21 +85,6 @@ def state(hotline: Hotline, phone: str = PHONE, language: str = "en") -> dict[st
 
 
 # --- in a browser ----------------------------------------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    try:
-        with chromium.chromium() as started:
-            yield started
-    except chromium.Missing as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
-    with DemoServer(tmp_path_factory.mktemp("demo")) as started:
-        yield started
-
-
 @pytest.fixture
 def complaints() -> list[str]:
     """What the browser complained about: errors of scripts, refused resources, violations of the policy."""

@@ -40,7 +40,9 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (%(default)s)")
         parser.add_argument("--workers", type=int, default=1, help="web processes (%(default)s)")
         parser.add_argument(
-            "--threads", type=int, help="requests each process answers at once (2 embedded, else 4; see DATABASE_POOL)"
+            "--threads",
+            type=int,
+            help="requests each process answers at once (2 embedded, else 4), each with a database connection",
         )
         parser.add_argument("--probe", action="store_true", help="only see whether the port is free")
 
