@@ -95,7 +95,7 @@ class HotlineAdmin(ScopedAdmin):
     def state_badge(self, hotline: Hotline) -> tuple[str, str]:
         return hotline.state, hotline.get_state_display()
 
-    @admin.display(description=gettext_lazy("Languages"))
+    @admin.display(description=gettext_lazy("languages"))
     def languages_named(self, hotline: Hotline) -> str:
         return ", ".join(choices.language_name(code) for code in hotline.languages)
 
