@@ -195,6 +195,22 @@ def test_a_block_on_all_numbers_shows_and_is_lifted_from_the_list_of_blocks(worl
     assert "already past" in again.content.decode()
 
 
+@pytest.mark.parametrize(("hours", "state"), [(1, "standing"), (-1, "past"), (None, "standing")])
+def test_a_block_stands_until_its_end_and_only_then_offers_to_be_lifted(
+    world: World, hours: int | None, state: str
+) -> None:
+    now = timezone.now()
+    block = blocks.block_conversation(write(world), world.north.owner, "threats")
+    until = None if hours is None else now + datetime.timedelta(hours=hours)
+    Block.objects.filter(pk=block.pk).update(since=now - datetime.timedelta(hours=2), until=until)
+    block.refresh_from_db()
+    assert block.stands_at(now) is (state == "standing")
+    assert Block.objects.filter(blocks.standing(now), pk=block.pk).exists() is block.stands_at(now)
+    shown = signed_in(world.north.owner).get(page(block)).content.decode()
+    assert re.findall(r"\b(standing|past)\b", re.sub(r"<[^>]*>", " ", shown)) == [state]
+    assert (page(block, "lift") in shown) is (state == "standing")
+
+
 def test_stop_cannot_be_lifted_and_the_page_says_why(world: World) -> None:
     north, conversation = world.north, write(world, "STOP")
     assert "wrote STOP" in signed_in(north.viewer).get(page(conversation)).content.decode()

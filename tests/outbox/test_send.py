@@ -225,6 +225,21 @@ def test_first_replies_go_before_repeats(world: World, carrier: Carrier) -> None
     assert [call.recipient for call in carrier.ledger] == ["33639980101", "33639980102", "33639980101", "33639980101"]
 
 
+def test_a_later_reply_waits_for_an_earlier_one_that_was_refused_for_now(world: World, carrier: Carrier) -> None:
+    """Another sender's does not; and the refused one's turn comes before its successor's."""
+    first, second, other = released(world.north), released(world.north), released(world.north, "33639980102")
+    carrier.says(Knowledge.REFUSED_FOR_NOW)
+    assert send.send_one(NOON)
+    assert said(first)[0] == "released"
+    carrier.answer = accepted
+    assert send.send_one(NOON)
+    assert not send.send_one(NOON)
+    later = NOON + datetime.timedelta(minutes=1)
+    assert send.send_one(later)
+    assert send.send_one(later)
+    assert [reply.uuid for reply in carrier.ledger] == [other.uuid, first.uuid, second.uuid]
+
+
 def test_one_reply_of_a_conversation_is_in_flight(world: World, carrier: Carrier) -> None:
     first, second = released(world.north), released(world.north)
     other = released(world.north, "33639980102")
