@@ -9,7 +9,7 @@ import time
 from django.db import close_old_connections
 
 from . import faults
-from .sweeps import SCHEDULE, Sweep
+from .sweeps import Sweep, schedule
 
 log = logging.getLogger("paravent.outbox")
 
@@ -35,10 +35,10 @@ def stop() -> None:
 
 
 def _loop() -> None:
-    due = dict.fromkeys(SCHEDULE, 0.0)
+    due = dict.fromkeys(schedule(), 0.0)
     try:
         while not _stop.is_set():
-            for sweep in SCHEDULE:
+            for sweep in due:
                 if not _stop.is_set() and time.monotonic() >= due[sweep]:
                     run_once(sweep)
                     due[sweep] = time.monotonic() + sweep.every

@@ -65,9 +65,30 @@ class Sweep:
             log.error("sweep %s failed, its rows are kept and it runs again: %s", self.name, faults.named(error))
 
 
-SCHEDULE = (
-    Sweep(release_replies, every=1.0),
-    Sweep(send_replies, every=1.0, parallel=4),
-    Sweep(keep_promises, every=30.0),
-    Sweep(daily_summary, every=300.0),
-)
+_schedule: dict[str, Sweep] = {}
+
+
+def add(sweep: Sweep) -> None:
+    """Put `sweep` on the schedule of every engine. For `ready()` of an app that stands above this one.
+
+    Raises `ValueError` for a name that is taken: a sweep that silently replaced another would end that one's work.
+    """
+    if sweep.name in _schedule:
+        raise ValueError(f"there is a sweep {sweep.name} already")
+    _schedule[sweep.name] = sweep
+
+
+def schedule() -> tuple[Sweep, ...]:
+    """All sweeps, in the order in which they were added; complete once the apps are ready."""
+    return tuple(_schedule.values())
+
+
+def find(name: str) -> Sweep | None:
+    """The sweep of this name, or None where this process has none: it may be older than the one that names it."""
+    return _schedule.get(name)
+
+
+add(Sweep(release_replies, every=1.0))
+add(Sweep(send_replies, every=1.0, parallel=4))
+add(Sweep(keep_promises, every=30.0))
+add(Sweep(daily_summary, every=300.0))

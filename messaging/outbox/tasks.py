@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
 
-from .sweeps import SCHEDULE
+from . import sweeps
 
-_BY_NAME = {sweep.name: sweep for sweep in SCHEDULE}
+log = logging.getLogger("paravent.outbox")
 
 
 @shared_task(name="outbox.sweep", ignore_result=True)  # type: ignore[untyped-decorator, unused-ignore]
@@ -15,4 +17,8 @@ def sweep(name: str) -> None:
 
     A run that fails says so itself: Celery would log what the exception says, which may quote a number.
     """
-    _BY_NAME[name].run_safely()
+    found = sweeps.find(name)
+    if found is None:
+        log.error("sweep %s is not known here: is this worker of another version than the scheduler?", name)
+        return
+    found.run_safely()

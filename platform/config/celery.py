@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-
-from outbox.sweeps import SCHEDULE
 
 app = Celery("paravent")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -19,7 +18,16 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     # Our handler stays, and with it the formatter that takes webhook tokens out of every line.
     worker_hijack_root_logger=False,
-    beat_schedule={
+)
+app.autodiscover_tasks(["outbox"])
+
+
+@app.on_after_finalize.connect  # type: ignore[untyped-decorator, unused-ignore]
+def plan_sweeps(sender: Celery, **_kwargs: Any) -> None:
+    """Fill beat's schedule. Not at import: apps above `outbox` add their sweeps when they are ready."""
+    from outbox import sweeps  # noqa: PLC0415  needs the apps
+
+    sender.conf.beat_schedule = {
         f"{sweep.name}-{lane}": {
             "task": "outbox.sweep",
             "schedule": sweep.every,
@@ -27,8 +35,6 @@ app.conf.update(
             # A hint that no worker took in time is worth nothing: the next one says the same.
             "options": {"expires": max(2.0, sweep.every * 2)},
         }
-        for sweep in SCHEDULE
+        for sweep in sweeps.schedule()
         for lane in range(sweep.parallel)
-    },
-)
-app.autodiscover_tasks(["outbox"])
+    }

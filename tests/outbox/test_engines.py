@@ -8,18 +8,18 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
 from tests.outbox.carrier import Carrier, written
+from tests.processes import production, python
 from tests.world import World
 
-from config.celery import app
+from config.celery import app, plan_sweeps
 from conversations.models import Reply
 from outbox import embedded, faults, send, sweeps, tasks
-from outbox.sweeps import SCHEDULE, Sweep
-
-BY_NAME = {sweep.name: sweep for sweep in SCHEDULE}
+from outbox.sweeps import Sweep
 
 
 class Quick:
@@ -48,7 +48,7 @@ class Quick:
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[Quick]:
     made = Quick()
     failing = made.sweep("failing", RuntimeError("number 33639980101 could not be read"))
-    monkeypatch.setattr(embedded, "SCHEDULE", (failing, made.sweep("working")))
+    monkeypatch.setattr(embedded, "schedule", lambda: (failing, made.sweep("working")))
     monkeypatch.setattr(embedded, "_PAUSE", 0.001)
     monkeypatch.setattr(embedded, "close_old_connections", lambda: None)
     yield made
@@ -100,9 +100,21 @@ def test_the_thread_survives_a_connection_that_cannot_be_closed(
     assert "no connection to run it with: OSError at test_engines.py:" in caplog.text
 
 
-def test_the_threads_sweeps_are_the_schedule() -> None:
-    assert embedded.SCHEDULE is sweeps.SCHEDULE
-    assert [(sweep.name, sweep.parallel) for sweep in SCHEDULE] == [
+@pytest.fixture
+def added(monkeypatch: pytest.MonkeyPatch) -> Sweep:
+    """A sweep of an app above the outbox, which adds it when it is ready."""
+
+    def empty_spool() -> int:
+        return 0
+
+    monkeypatch.setattr(sweeps, "_schedule", dict(sweeps._schedule))
+    sweep = Sweep(empty_spool, every=10.0)
+    sweeps.add(sweep)
+    return sweep
+
+
+def test_the_outboxs_own_sweeps() -> None:
+    assert [(sweep.name, sweep.parallel) for sweep in sweeps.schedule()[:4]] == [
         ("release_replies", 1),
         ("send_replies", 4),
         ("keep_promises", 1),
@@ -110,13 +122,60 @@ def test_the_threads_sweeps_are_the_schedule() -> None:
     ]
 
 
-def test_beat_names_every_sweep_in_each_of_its_lanes() -> None:
+def test_a_name_is_on_the_schedule_once(added: Sweep) -> None:
+    before = sweeps.schedule()
+    with pytest.raises(ValueError, match="there is a sweep empty_spool already"):
+        sweeps.add(replace(added, every=1.0))
+    assert sweeps.schedule() == before
+
+
+def test_the_thread_runs_what_other_apps_added(monkeypatch: pytest.MonkeyPatch, added: Sweep) -> None:
+    seen: list[Sweep] = []
+
+    def run(sweep: Sweep) -> None:
+        seen.append(sweep)
+        if sweep == added:
+            embedded.stop()
+
+    monkeypatch.setattr(embedded, "run_once", run)
+    thread = embedded.start()
+    assert thread is not None
+    thread.join(30)
+    assert not thread.is_alive()
+    assert seen == list(sweeps.schedule())
+
+
+def test_beat_names_every_sweep_in_each_of_its_lanes(added: Sweep) -> None:
+    plan_sweeps(app)
     entries = app.conf.beat_schedule
-    assert Counter(entry["args"] for entry in entries.values()) == {(sweep.name,): sweep.parallel for sweep in SCHEDULE}
+    assert Counter(entry["args"] for entry in entries.values()) == {
+        (sweep.name,): sweep.parallel for sweep in sweeps.schedule()
+    }
     assert {(entry["task"], entry["args"][0], entry["schedule"]) for entry in entries.values()} == {
-        ("outbox.sweep", sweep.name, sweep.every) for sweep in SCHEDULE
+        ("outbox.sweep", sweep.name, sweep.every) for sweep in sweeps.schedule()
     }
     assert all(entry["options"]["expires"] >= 2 * entry["schedule"] for entry in entries.values())
+
+
+def test_beats_schedule_is_made_when_the_apps_are_ready_and_not_before(tmp_path: Path) -> None:
+    """In a process of its own, as `celery -A config.celery` imports it: before Django is set up."""
+    steps = (
+        "from config.celery import app",
+        "assert not app.conf.beat_schedule",
+        "app.loader.init_worker()",
+        "app.finalize()",
+        "from outbox import sweeps",
+        "planned = {entry['args'][0] for entry in app.conf.beat_schedule.values()}",
+        "assert planned == {sweep.name for sweep in sweeps.schedule()}, planned",
+        "print(len(planned) >= 4)",
+    )
+    environment = production(f"sqlite:///{tmp_path / 'unused.sqlite3'}", tmp_path, "redis://127.0.0.1:1/0")
+    assert python(environment, "-c", "\n".join(steps)) == "True\n"
+
+
+def test_a_sweep_of_another_version_is_told_and_ends_no_worker(caplog: pytest.LogCaptureFixture) -> None:
+    assert tasks.sweep.apply(args=["of_tomorrow"]).successful()
+    assert "sweep of_tomorrow is not known here" in caplog.text
 
 
 def test_celery_knows_the_task_that_beat_names() -> None:
@@ -140,7 +199,7 @@ def test_a_task_that_fails_says_nothing_personal(
     def fault() -> int:
         raise ValueError("33639980101")
 
-    monkeypatch.setitem(tasks._BY_NAME, "send_replies", replace(BY_NAME["send_replies"], run=fault))
+    monkeypatch.setitem(sweeps._schedule, "send_replies", Sweep(fault, every=1.0))
     with caplog.at_level(logging.INFO):
         assert tasks.sweep.apply(args=["send_replies"]).successful()
     assert "ValueError at test_engines.py:" in caplog.text

@@ -77,7 +77,8 @@ def meet(ledger: Path, workers: int) -> None:
 def work() -> None:
     """Run the sweep until nothing is left that could be sent."""
     until = time.monotonic() + _GIVE_UP_AFTER
-    sweep = next(sweep for sweep in sweeps.SCHEDULE if sweep.name == "send_replies")
+    sweep = sweeps.find("send_replies")
+    assert sweep is not None
     stuck = Reply.objects.filter(state__in=Reply.IN_FLIGHT).values("conversation")
     while Reply.objects.filter(state__in=Reply.WAITING).exclude(conversation__in=stuck).exists():
         if time.monotonic() > until:
