@@ -26,13 +26,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
-_POSTGRESQL_PROGRAMS = ("initdb", "postgres", "psql")
+_POSTGRESQL_PROGRAMS = ("initdb", "postgres", "psql", "pg_ctl")
 _REDIS_PROGRAMS = ("valkey-server", "redis-server")
 #: Whom the servers run as where the tests run as root: PostgreSQL refuses to be root.
 _UNPRIVILEGED = ("postgres", "nobody")
@@ -42,16 +42,48 @@ class Missing(Exception):
     """A service cannot be had here; the text is one line that says what to install."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class PostgreSQL:
-    """A running server. `socket_folder` is the only way in; `log` is what it says."""
+    """A server, running unless it was stopped. `socket_folder` is the only way in; `log` is what it says."""
 
     socket_folder: Path
     psql: Path
+    options: Mapping[str, object] = field(default_factory=dict)
+    _guard: Guarded | None = field(default=None, repr=False)
 
     @property
     def log(self) -> Path:
         return self.socket_folder / "log"
+
+    @property
+    def data(self) -> Path:
+        return self.socket_folder / "data"
+
+    def start(self) -> None:
+        """Start it, or start it again on the same data and socket; returns when it answers."""
+        flags = [part for name, value in self.options.items() for part in ("-c", f"{name}={value}")]
+        command: list[str | Path] = [self.psql.with_name("postgres"), "-D", self.data, *flags]
+        # SIGQUIT: end at once; what it would still write is thrown away with the folder
+        guard = Guarded(command, log=self.log, folder=self.socket_folder, stop_signal=signal.SIGQUIT)
+        self._guard = guard
+        wait_until(self.answers, guard, self.log, "PostgreSQL")
+
+    def stop_immediately(self) -> None:
+        """`pg_ctl stop -m immediate`: it ends as in a crash, and recovers when it is started again."""
+        _checked([self.psql.with_name("pg_ctl"), "stop", "-D", self.data, "-m", "immediate"], self.socket_folder)
+        if self._guard is not None:
+            self._guard.wait()  # to close its pipe before it has seen the end would make it remove the folder
+
+    def close(self) -> None:
+        """End it if it runs. Its folder goes with a server that was running, as its guard sees to."""
+        if self._guard is not None:
+            self._guard.stop()
+
+    def answers(self) -> bool:
+        try:
+            return self.execute("SELECT 1") == "1"
+        except RuntimeError:
+            return False
 
     def url(self, database: str = "paravent") -> str:
         """The URL of `database`, as `PARAVENT_DATABASE_URL` wants it."""
@@ -113,32 +145,62 @@ def postgresql(*, durable: bool = False) -> Iterator[PostgreSQL]:
         options = {"unix_socket_directories": folder, "listen_addresses": "", "max_connections": 200}
         if not durable:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-        flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        command: list[str | Path] = [programs / "postgres", "-D", data, *flags]
-        # SIGQUIT: end at once; what it would still write is thrown away with the folder
-        with Guarded(command, log=folder / "log", folder=folder, stop_signal=signal.SIGQUIT) as guard:
-            server = PostgreSQL(folder, programs / "psql")
-            wait_until(lambda: _answers(server), guard, folder / "log", "PostgreSQL")
+        server = PostgreSQL(folder, programs / "psql", options)
+        try:
+            server.start()
             yield server
+        finally:
+            server.close()
 
 
-def _answers(server: PostgreSQL) -> bool:
-    try:
-        return server.execute("SELECT 1") == "1"
-    except RuntimeError:
-        return False
+@dataclass
+class Redis:
+    """Redis or Valkey, running unless it was killed. It writes nothing to disk: a new start remembers nothing."""
+
+    program: Path
+    folder: Path
+    port: int
+    password: str
+    _guard: Guarded | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start it, or start it again on the same port; returns when it answers."""
+        flags = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        command: list[str | Path] = [self.program, *flags, "--dir", str(self.folder), "--requirepass", self.password]
+        self._guard = guard = Guarded(command, log=self.folder / "log", folder=self.folder)
+        wait_until(lambda: _pongs(self.port, self.password), guard, self.folder / "log", self.program.name)
+
+    def kill(self) -> None:
+        if self._guard is not None:
+            self._guard.kill()
+
+    def close(self) -> None:
+        if self._guard is not None:
+            self._guard.stop()
+
+
+@contextlib.contextmanager
+def redis_server() -> Iterator[Redis]:
+    """A fresh server that may be killed and started again. Raises `Missing` where there is none."""
+    program = find_redis()
+    with _own_folder("redis") as folder:
+        server = Redis(program, folder, free_port(), secrets.token_hex(8))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.close()
 
 
 @contextlib.contextmanager
 def redis() -> Iterator[str]:
     """A fresh Redis or Valkey that writes nothing to disk; yields its URL. Raises `Missing` where there is none."""
-    program = find_redis()
-    with _own_folder("redis") as folder:
-        port, password = free_port(), secrets.token_hex(8)
-        flags = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
-        with Guarded([program, *flags, "--requirepass", password], log=folder / "log", folder=folder) as guard:
-            wait_until(lambda: _pongs(port, password), guard, folder / "log", program.name)
-            yield f"redis://:{password}@127.0.0.1:{port}/0"
+    with redis_server() as server:
+        yield server.url
 
 
 def _pongs(port: int, password: str) -> bool:
@@ -227,6 +289,11 @@ class Guarded:
     @property
     def running(self) -> bool:
         return self._guard.poll() is None
+
+    def wait(self) -> None:
+        """Wait until the process ends by itself."""
+        self._guard.wait(_STOP_SECONDS)
+        self._close_pipe()
 
     def kill(self) -> None:
         """SIGKILL to the whole group at once: nothing in it gets to clean up."""

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import redis
 from tests import services
 
 _HOLD = """
@@ -30,6 +31,35 @@ def test_a_statement_reaches_the_server(postgresql_server: services.PostgreSQL) 
 def test_a_wrong_statement_is_an_error(postgresql_server: services.PostgreSQL) -> None:
     with pytest.raises(RuntimeError, match="syntax error"):
         postgresql_server.execute("SELEC 1")
+
+
+def test_postgresql_keeps_what_it_committed_when_it_crashes() -> None:
+    try:
+        with services.postgresql(durable=True) as server:
+            server.create_database("kept")
+            server.stop_immediately()
+            assert not server.answers()
+            server.start()
+            assert server.execute("SELECT current_database()", "kept") == "kept"
+            assert "not properly shut down" in server.log.read_text()
+    except services.Missing as error:
+        pytest.skip(str(error))
+    assert not server.socket_folder.exists()
+
+
+def test_a_killed_redis_forgets_and_answers_at_the_same_address() -> None:
+    try:
+        with services.redis_server() as server:
+            client = redis.Redis.from_url(server.url)
+            client.set("name", "value")
+            server.kill()
+            with pytest.raises(redis.ConnectionError):
+                client.get("name")
+            server.start()
+            assert client.get("name") is None
+            client.close()
+    except services.Missing as error:
+        pytest.skip(str(error))
 
 
 def test_a_server_of_a_killed_owner_ends_and_leaves_no_file() -> None:
