@@ -29,7 +29,7 @@ tool_environment = PARAVENT_DEMO=1 PARAVENT_SECRET_KEY=only-for-tools-0123456789
 	PARAVENT_MASTER_KEY=b25seS1mb3ItdG9vbHMtbWFzdGVyLWtleS0zMmJ5dGU= PARAVENT_DATABASE_URL=sqlite://:memory:
 
 .DEFAULT_GOAL = help
-.PHONY: help run test acceptance lint format lock messages migrations bench screenshots clean
+.PHONY: help run test acceptance model lint format lock messages migrations bench screenshots clean
 .DELETE_ON_ERROR:
 
 help: ## List what there is
@@ -46,6 +46,9 @@ test: $(VENV)/development.stamp ## Run the tests, on SQLite and PostgreSQL: make
 
 acceptance: $(VENV)/development.stamp ## Prove it whole: 200 senders, duplicates, processes killed; BREAK=limit must fail
 	@$(python) -m tests.acceptance $(if $(BREAK),--break $(BREAK))
+
+model: $(VENV)/development.stamp ## Visit every state of eleven ways to deliver: make model ARGS=--stories
+	@$(python) -m tests.model $(ARGS)
 
 lint: $(VENV)/development.stamp ## Check style, types, the direction of imports, migrations
 	@$(VENV)/bin/ruff check $(sources)
