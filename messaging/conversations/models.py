@@ -141,9 +141,13 @@ class Message(models.Model):
                 name="message_blocked_without_content",
             ),
             models.CheckConstraint(
-                condition=Q(disposition="unreadable", conversation__isnull=True)
-                | (~Q(disposition="unreadable") & Q(conversation__isnull=False)),
+                condition=Q(disposition__in=["unreadable", "missed"], conversation__isnull=True)
+                | (~Q(disposition__in=["unreadable", "missed"]) & Q(conversation__isnull=False)),
                 name="message_has_conversation",
+            ),
+            models.CheckConstraint(
+                condition=~Q(disposition="missed") | Q(text_sealed__isnull=True, nonce_hash__isnull=True),
+                name="message_missed_without_content",
             ),
             models.CheckConstraint(
                 condition=Q(
@@ -157,10 +161,14 @@ class Message(models.Model):
                         "not_answerable",
                         "not_answering",
                         "unreadable",
+                        "missed",
                     ]
                 ),
                 name="message_disposition_known",
             ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["hotline", "received_at"], condition=Q(disposition="missed"), name="message_missed"),
         ]
 
     def __str__(self) -> str:
@@ -209,6 +217,8 @@ class Reply(models.Model):
     claimed_at = models.DateTimeField(null=True)
     #: A random value of the worker that claimed it; the outcome is written only while it still stands.
     claim_token = models.UUIDField(null=True)
+    #: How often it was released again because the provider's log proved that it was never taken: once at most.
+    absences = models.PositiveSmallIntegerField(db_default=0)
     #: Given up if it was not sent by then: a late reply is worth nothing.
     expires_at = models.DateTimeField()
     sent_at = models.DateTimeField(_("sent"), null=True)
@@ -272,6 +282,7 @@ class Reply(models.Model):
                 condition=~Q(state="sent") | (Q(sent_at__isnull=False) & ~Q(provider_id="")),
                 name="reply_sent_has_id",
             ),
+            models.CheckConstraint(condition=Q(absences__lte=1), name="reply_absent_once"),
             models.CheckConstraint(
                 condition=Q(delivery__in=["", "queued", "sent", "delivered", "undelivered", "failed"]),
                 name="reply_delivery_known",

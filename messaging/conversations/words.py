@@ -24,6 +24,8 @@ class Disposition(models.TextChoices):
     NOT_ANSWERABLE = "not_answerable", _("a sender we never answer")
     NOT_ANSWERING = "not_answering", _("the number does not answer now")
     UNREADABLE = "unreadable", _("unreadable")
+    #: The provider's list has it, and it never came: counted, and nothing is known of its sender or text.
+    MISSED = "missed", _("lost at the provider")
 
 
 class ReplyPurpose(models.TextChoices):

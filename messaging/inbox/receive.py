@@ -74,25 +74,32 @@ class _Draft:
 def receive(hook: Hook, message: InboundMessage, verification: Verification, chance: float | None = None) -> Receipt:
     """Store `message`, decide about it, and write the reply that follows. The same delivery again changes nothing.
 
+    One that was counted as missed and came after all takes the place of that row.
+
     Raises database errors as they are: the caller must not acknowledge what was not stored.
     """
     sender = senders.canonical(message.sender)
     pseudonym = pseudonyms.current(hook.organization_id, sender, message.received_at)
     row = _message_row(hook, message, verification)
     said = keyword(message.text)
-    try:
-        if said is not Keyword.STOP and _received_as_blocked(row, pseudonym.key):
-            return Receipt.STORED
-        draft = _draft(hook, message, row, sender, pseudonym, said, _chance() if chance is None else chance)
-        if not (draft.simple and _received_at_once(draft)):
-            with transaction.atomic():
-                _receive_step_by_step(draft)
-    except (_AlreadyThere, IntegrityError):
-        receipt = _told_apart(hook, row["provider_id"], row["nonce_hash"])
-        if receipt is None:  # no constraint of these two: a fault of ours, and the provider must try again
-            raise
-        return receipt
-    return Receipt.STORED
+    replacing = False
+    while True:
+        try:
+            if not replacing and said is not Keyword.STOP and _received_as_blocked(row, pseudonym.key):
+                return Receipt.STORED
+            draft = _draft(hook, message, row, sender, pseudonym, said, _chance() if chance is None else chance)
+            if replacing or not (draft.simple and _received_at_once(draft)):
+                with transaction.atomic():
+                    _receive_step_by_step(draft, replacing=replacing)
+        except (_AlreadyThere, IntegrityError):
+            if not replacing and _missed(hook, row["provider_id"]).exists():
+                replacing = True
+                continue
+            receipt = _told_apart(hook, row["provider_id"], row["nonce_hash"])
+            if receipt is None:  # no constraint of these two: a fault of ours, and the provider must try again
+                raise
+            return receipt
+        return Receipt.STORED
 
 
 def _chance() -> float:
@@ -106,8 +113,7 @@ def _message_row(hook: Hook, message: InboundMessage, verification: Verification
         "organization_id": hook.organization_id,
         "hotline_id": hook.hotline_id,
         "account_id": hook.account_id,
-        # Ids longer than the column, and none was ever seen, are kept as what tells them apart.
-        "provider_id": message.id if len(message.id) <= 64 else _digest(message.id),
+        "provider_id": stored_id(message.id),
         "nonce_hash": nonce_hash(verification),
         "units": message.units,
         "cost": message.cost,
@@ -203,8 +209,12 @@ def _expires_at(reply: PlannedReply) -> datetime.datetime:
     return reply.due_at + datetime.timedelta(hours=settings.REPLY_EXPIRY_HOURS)
 
 
-def _receive_step_by_step(draft: _Draft) -> None:
-    """Lock the sender's row, decide by what it says, write. Any sender, any database."""
+def _receive_step_by_step(draft: _Draft, *, replacing: bool = False) -> None:
+    """Lock the sender's row, decide by what it says, write. Any sender, any database.
+
+    `replacing` puts the message in the place of a row that counted it as missed; after the sender's lock, because two
+    deliveries that took both locks in two orders would wait for each other.
+    """
     if draft.previous_key is not None:
         # A new epoch must not give a sender new slots: his row follows him under his new pseudonym.
         rows = Conversation.objects.filter(hotline_id=draft.hook.hotline_id)
@@ -223,6 +233,8 @@ def _receive_step_by_step(draft: _Draft) -> None:
     values = draft.message | _judged(decision, draft.incoming) | {"conversation_id": row["id"]}
     if not decision.keep_content:
         values["text_sealed"] = None
+    if replacing:
+        _missed(draft.hook, values["provider_id"]).delete()
     message_id = sql.insert_message(values)
     if message_id is None:
         raise _AlreadyThere
@@ -280,6 +292,11 @@ def addressed_to(hook: Hook, message: InboundMessage) -> bool:
 def nonce_hash(verification: Verification) -> bytes | None:
     """What `UNIQUE(account, nonce)` holds; None for a provider without nonces."""
     return hashlib.sha256(verification.nonce.encode()).digest()[:16] if verification.nonce else None
+
+
+def stored_id(provider_id: str) -> str:
+    """A provider's id as the column holds it: a longer one, and none was ever seen, as what tells it apart."""
+    return provider_id if len(provider_id) <= 64 else _digest(provider_id)
 
 
 def _digest(value: str) -> str:
@@ -360,9 +377,17 @@ def _record_block(draft: _Draft, conversation_id: int, cause: BlockCause, **fiel
     )
 
 
+def _missed(hook: Hook, provider_id: str) -> QuerySet[Message]:
+    """The row by which `reconcile` counted this message before it came after all."""
+    return Message.objects.filter(
+        hotline_id=hook.hotline_id, provider_id=provider_id, disposition=Disposition.MISSED.value
+    )
+
+
 def _told_apart(hook: Hook, provider_id: str, nonce: bytes | None) -> Receipt | None:
     """Nothing was written: was it this message again, or another one under a nonce that was used (W2)?"""
-    if Message.objects.filter(hotline_id=hook.hotline_id, provider_id=provider_id).exists():
+    same = Message.objects.filter(hotline_id=hook.hotline_id, provider_id=provider_id)
+    if same.exclude(disposition=Disposition.MISSED).exists():
         return Receipt.DUPLICATE
     if nonce is None or not Message.objects.filter(account_id=hook.account_id, nonce_hash=nonce).exists():
         return None

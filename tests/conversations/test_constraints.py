@@ -227,6 +227,9 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "message_nonce_once": lambda rows: again(rows.message, provider_id="second"),
     "message_blocked_without_content": lambda rows: set_to(rows.message, disposition="blocked"),
     "message_has_conversation": lambda rows: set_to(rows.message, conversation=None),
+    "message_missed_without_content": lambda rows: again(
+        rows.message, provider_id="second", disposition="missed", conversation=None, nonce_hash=None
+    ),
     "message_disposition_known": lambda rows: set_to(rows.message, disposition="odd", text_sealed=None),
     "Reply.uuid": lambda rows: another_reply(rows, uuid=rows.reply.uuid),
     "Reply.message": lambda rows: another_reply(rows, message=rows.message),
@@ -241,6 +244,7 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "reply_claim_has_owner": lambda rows: set_to(rows.reply, state="claimed", claim_token=None),
     "reply_sent_has_id": lambda rows: set_to(rows.reply, provider_id=""),
     "reply_delivery_known": lambda rows: set_to(rows.reply, delivery="lost"),
+    "reply_absent_once": lambda rows: set_to(rows.reply, absences=models.F("absences") + 2),
     "report_nonce_once": lambda rows: again(rows.report, body_fingerprint=b"c" * 16),
     "Block.uuid": lambda rows: again(rows.block, episode=2, uuid=rows.block.uuid),
     "block_of_conversation_or_sender": lambda rows: set_to(rows.block, sender_key=b"s" * 16),
