@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +14,7 @@ from tests.world import World, build_world
 
 __all__ = ["postgresql_server", "pytest_collection_modifyitems", "redis_url"]
 
-from inbox import hooks, receive
+from inbox import drain, hooks, outage, receive
 from privacy import datakeys
 
 pytest_plugins = ["tests.demo_pages"]
@@ -36,8 +37,11 @@ def _closed_sockets() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_process() -> None:
-    """No test inherits what another left in this process's memory."""
+def _fresh_process(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test inherits what another left in this process's memory, or in its spool."""
+    settings.SPOOL_DIR = tmp_path_factory.getbasetemp() / f"spool-{secrets.token_hex(6)}"
+    outage.over()
+    drain.forget()
     for cache in caches.all(initialized_only=True):
         cache.clear()
     hooks._clear()

@@ -1,18 +1,20 @@
 """The webhook: the thin edge between a provider's request and receive().
 
 The order is the cheapest first: shape, token, size and type, signature, parse, store, answer. Nothing outgoing happens
-here. Only a database that does not answer makes a 5xx, because only then a provider's retry helps.
+here. While the database does not answer, what is proven is kept in the spool; only where that fails too is there a
+5xx, because only then a provider's retry helps.
 """
 
 from __future__ import annotations
 
+import datetime
 import functools
 import logging
 from typing import Any, ClassVar, NoReturn
 from uuid import UUID
 
 from django.conf import settings
-from django.db import InterfaceError, InternalError, OperationalError
+from django.db import Error
 from django.http import HttpResponse
 from django.utils import timezone
 from django_ratelimit.core import is_ratelimited
@@ -28,25 +30,24 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from hotlines.models import EndpointPin
-from outbox import reports
+from outbox import faults
 from providers import registry
-from providers.base import NotVerified, Provider, SignedRequest, Unusable, Verification
+from providers.base import NotVerified, Provider, SignedRequest, Verification
 from providers.registry import UnknownProvider
 
-from . import clients, hooks, receive
+from . import accept, clients, deadline, hooks, outage, spool
 from .bodies import OneRenderer, read_body
+from .last_known import Proof
 from .receive import Receipt
+from .waiting import Waiting
 
 log = logging.getLogger("paravent.webhook")
 security_log = logging.getLogger("paravent.security")
 
-#: Gone, hung, locked, full, or (InternalError) a server that became read-only: a retry finds it well again.
-_NO_ANSWER = (OperationalError, InterfaceError, InternalError)
-
 
 class DatabaseDown(APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = "The database does not answer. Nothing was stored; send the request again."
+    default_detail = "Neither the database nor the disk takes it. Nothing was stored; send the request again."
     default_code = "database_down"
 
 
@@ -61,25 +62,54 @@ class SignedHook(APIView):
     endpoint: ClassVar[str]
 
     def post(self, request: Request, provider: str, token: str, **path: Any) -> HttpResponse:
-        try:
-            hook = hooks.find(token)
+        with deadline.armed():
+            try:
+                hook = hooks.find(token)
+            except Error as error:
+                raise DatabaseDown from error
             if hook is None or hook.provider != provider:
                 self._refuse(request, NotFound(), "unknown token")
-            speaker = registry.get(provider)
+            try:
+                speaker = registry.get(provider)
+            except UnknownProvider:
+                raise NotFound from None
             signed = self._signed_request(request, speaker)
             verification = self._verify(request, hook, speaker, signed)
-            receipt = self.accept(hook, speaker, signed, verification, **path)
-        except UnknownProvider:
-            raise NotFound from None
-        except _NO_ANSWER as error:
-            log.error("database does not answer: %s", type(error).__name__)
-            raise DatabaseDown from error
-        if receipt is Receipt.NONCE_REUSED:
-            raise PermissionDenied
+            if self._received(hook, speaker, signed, verification, **path) is Receipt.NONCE_REUSED:
+                raise PermissionDenied
         return HttpResponse(speaker.acknowledgement.body, content_type=speaker.acknowledgement.content_type)
 
+    def _received(
+        self, hook: Proof, speaker: Provider, signed: SignedRequest, verification: Verification, **path: Any
+    ) -> Receipt:
+        """Store it in the database or, where that does not answer, on this host's disk.
+
+        A fault of ours must not lose it either: it waits on disk, fails there again, and is set aside for a person.
+        """
+        now = timezone.now()
+        try:
+            outage.require_database()
+            if isinstance(hook, hooks.Hook):
+                return self.accept(hook, speaker, signed, verification, now, **path)
+        except outage.NO_ANSWER as error:
+            outage.noticed(error)
+        except Exception as error:  # noqa: BLE001  a provider offers it a few times only
+            log.error("a request could not be taken, it is kept on disk: %s", faults.named(error))
+        waiting = Waiting(self.endpoint, hook.provider, hook.hotline_id, signed, verification, now, **path)
+        try:
+            spool.current().append(waiting.packed())
+        except spool.Full as error:
+            raise DatabaseDown from error
+        return Receipt.STORED
+
     def accept(
-        self, hook: hooks.Hook, speaker: Provider, signed: SignedRequest, verification: Verification, **path: Any
+        self,
+        hook: hooks.Hook,
+        speaker: Provider,
+        signed: SignedRequest,
+        verification: Verification,
+        now: datetime.datetime,
+        **path: Any,
     ) -> Receipt:
         raise NotImplementedError
 
@@ -96,7 +126,7 @@ class SignedHook(APIView):
             body=body,
         )
 
-    def _verify(self, request: Request, hook: hooks.Hook, speaker: Provider, signed: SignedRequest) -> Verification:
+    def _verify(self, request: Request, hook: Proof, speaker: Provider, signed: SignedRequest) -> Verification:
         if request.META.get("QUERY_STRING"):
             self._refuse(request, PermissionDenied(), "query string")
         try:
@@ -106,13 +136,13 @@ class SignedHook(APIView):
         self._hold_pin(request, hook, speaker, verification)
         return verification
 
-    def _hold_pin(self, request: Request, hook: hooks.Hook, speaker: Provider, verification: Verification) -> None:
+    def _hold_pin(self, request: Request, hook: Proof, speaker: Provider, verification: Verification) -> None:
         """Refuse a scheme weaker than one this endpoint has seen; remember a stronger one (SECURITY.md W5)."""
         schemes = speaker.schemes
         rank = schemes.index(verification.scheme)
         pinned = hook.pins.get(self.endpoint)
         if rank < len(schemes) - 1:
-            pinned = hooks.pinned_scheme(hook.hotline_id, self.endpoint)
+            pinned = hooks.pinned_scheme(hook, self.endpoint)
         pinned_rank = schemes.index(pinned) if pinned in schemes else 0
         if rank < pinned_rank:
             self._refuse(request, PermissionDenied(), f"{verification.scheme} after {pinned}")
@@ -144,16 +174,15 @@ class MessageHook(SignedHook):
     endpoint = EndpointPin.Endpoint.MESSAGE.value
 
     def accept(
-        self, hook: hooks.Hook, speaker: Provider, signed: SignedRequest, verification: Verification, **path: Any
+        self,
+        hook: hooks.Hook,
+        speaker: Provider,
+        signed: SignedRequest,
+        verification: Verification,
+        now: datetime.datetime,
+        **_path: Any,
     ) -> Receipt:
-        try:
-            message = speaker.parse_message(signed)
-            if not receive.addressed_to(hook, message):
-                raise Unusable("addressed to another number", message.id)
-        except Unusable as error:
-            log.warning("unreadable message on hotline %s: %s", hook.hotline_id, error)
-            return receive.keep_unreadable(hook, signed.body, str(error), verification, timezone.now())
-        return receive.receive(hook, message, verification)
+        return accept.message(hook, speaker, signed, verification, now)
 
 
 class ReportHook(SignedHook):
@@ -162,22 +191,13 @@ class ReportHook(SignedHook):
     endpoint = EndpointPin.Endpoint.REPORT.value
 
     def accept(
-        self, hook: hooks.Hook, speaker: Provider, signed: SignedRequest, verification: Verification, **path: Any
+        self,
+        hook: hooks.Hook,
+        speaker: Provider,
+        signed: SignedRequest,
+        verification: Verification,
+        now: datetime.datetime,
+        **path: Any,
     ) -> Receipt:
         reply: UUID = path["reply"]
-        try:
-            report = speaker.parse_report(signed)
-        except Unusable as error:
-            # Nobody waits for a report: it is said in the log, and 2xx ends the provider's retries.
-            log.warning("unusable report on hotline %s: %s", hook.hotline_id, error)
-            return Receipt.DUPLICATE
-        stored = reports.take(
-            hook.organization_id,
-            hook.account_id,
-            hook.hotline_id,
-            reply,
-            report,
-            body=signed.body,
-            nonce_hash=receive.nonce_hash(verification),
-        )
-        return Receipt.STORED if stored else Receipt.NONCE_REUSED
+        return accept.report(hook, speaker, signed, verification, reply)

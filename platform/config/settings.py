@@ -164,6 +164,10 @@ CELERY_BROKER_URL = REDIS_URL
 PROVIDER_TIMEOUT = 5.0
 #: Seconds after which a claim without an outcome becomes `unknown`; more than five call time-outs (SECURITY D6).
 CLAIM_LEASE = 60
+#: Seconds after a lease's end from which the provider's log is trusted to know what became of a call (SECURITY D6).
+SETTLE_TIME = setting_int("SETTLE_TIME", 900)
+#: How often a minute a provider's log may be asked, where an account has more than its provider allows everybody; or 0.
+LOG_REQUESTS_PER_MINUTE = setting_int("LOG_REQUESTS_PER_MINUTE", 0)
 #: Hours after which a reply that was never sent is given up, and one of unknown outcome is unknown for good.
 REPLY_EXPIRY_HOURS = 24
 #: Where Plivo is. Only the demo and tests point elsewhere, and only at this machine.
@@ -176,6 +180,13 @@ LOGIN_RATE_BY_ADDRESS = "10/m"
 LOGIN_RATE_BY_NAME = "5/5m"
 #: Seconds another process may go on using what a hotline's page said before it was saved.
 HOOK_CACHE_SECONDS = 5
+#: Seconds a webhook waits for its database, connecting apart; then its message goes to the spool, and the provider,
+#: who waits 8 s, gets an answer.
+DATABASE_DEADLINE = 2.5
+#: Where verified requests wait while the database does not answer: a local disk that outlives the process.
+SPOOL_DIR = Path(setting("SPOOL_DIR", str(DATA_DIR / "spool")))
+#: What they may take there, in millions of bytes; a message takes about 1,200 bytes. Beyond it providers get 503.
+SPOOL_MEGABYTES = setting_int("SPOOL_MEGABYTES", 512)
 
 # --- people ---------------------------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
@@ -190,6 +201,10 @@ LOGIN_REDIRECT_URL = "admin:index"
 DEFAULT_FROM_EMAIL = setting("MAIL_FROM", "paravent@localhost")
 EMAIL_CONFIG = env.email_url("PARAVENT_MAIL_URL", default="consolemail://" if DEMO else "smtp+tls://localhost:587")
 vars().update(EMAIL_CONFIG)
+#: Who runs this platform, and is told by mail when messages wait on disk.
+ADMINS = [("", address.strip()) for address in setting("OPERATOR_MAIL").split(",") if address.strip()]
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_SUBJECT_PREFIX = "Paravent: "
 #: Seconds a mail server may take: the embedded engine has one thread, and a mail without an end would end all sending.
 EMAIL_TIMEOUT = 10
 

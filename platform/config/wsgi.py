@@ -17,6 +17,9 @@ django.setup(set_prefix=False)
 application = Handler()
 keys.current()  # without a master key nothing is served (SECURITY.md 4.2)
 
+from inbox import drain  # noqa: E402  its models need what was set up above
+
+drain.start()
 if settings.ENGINE == "embedded":
     from outbox import embedded
 

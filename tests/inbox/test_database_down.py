@@ -1,14 +1,17 @@
-"""A database that does not answer makes 503, nothing half stored, and a retry that succeeds (DESIGN.md, step 4)."""
+"""While the database does not answer, what is proven waits on disk, whole, and nothing is half stored (DESIGN.md 4)."""
 
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import (
     DatabaseError,
     DataError,
@@ -21,12 +24,14 @@ from django.db import (
 )
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
+from django.utils import timezone
 from tests.inbox.webhook import count, deliver, headers_of, path_of, post, rows
 from tests.world import World, message_fields
 
-from conversations.models import Message
-from hotlines.models import EndpointPin, Hotline
-from inbox import hooks
+from conversations.models import Message, Reply
+from hotlines.models import EndpointPin, Hotline, new_hook_token
+from inbox import drain, hooks, outage, spool
+from inbox.waiting import Waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,32 +83,78 @@ def _unreadable(world: World) -> dict[str, str]:
     return message_fields(world.north.hotline) | {"To": "33600000000"}
 
 
+def kept() -> list[Waiting]:
+    """What waits in the spool."""
+    spool.current().seal()
+    found = []
+    for segment in spool.current().segments():
+        with spool.reading(segment) as records:
+            found += [Waiting.unpacked(record) for record in records or ()]
+    return found
+
+
+def _forget_what_waits() -> None:
+    for segment in spool.current().segments():
+        spool.remove(segment)
+    outage.over()
+
+
 @pytest.mark.parametrize("error", GONE)
 @pytest.mark.parametrize("prepare", [_new_sender, _known_sender, _last_slot, _stop, _blocked, _unreadable])
-def test_whichever_statement_fails_nothing_is_half_stored_and_the_retry_succeeds(
+def test_whichever_statement_fails_nothing_is_half_stored_and_the_message_waits_on_disk(
     world: World, prepare: Callable[[World], dict[str, str]], error: type[DatabaseError]
 ) -> None:
     fields = prepare(world)
+    hooks.find(world.north.hotline.hook_token)
     before, failures, number = rows(), 0, 0
     while True:
         number += 1
         hooks.forget()
         fault = FailAt(number, error)
         with connection.execute_wrapper(fault):
-            status = deliver(world.north, fields)
+            assert deliver(world.north, fields) == 200
         if fault.seen < number:
             break
         failures += 1
-        assert status == 503
         assert {**rows(), "EndpointPin": []} == {**before, "EndpointPin": []}
-    assert (status, failures >= 3) == (200, True)
-    assert (
-        Message.objects.filter(provider_id=fields["MessageUUID"]).count()
-        + Message.objects.filter(disposition="unreadable").count()
-        == 1
+        waiting = kept()
+        if waiting or number > 2:  # the first two may concern the hotline alone, and what was known of it stands
+            assert [urlencode(fields).encode()] == [one.signed.body for one in waiting]
+        _forget_what_waits()
+    assert failures >= 3
+    stored = Message.objects.filter(provider_id=fields["MessageUUID"]) | Message.objects.filter(
+        disposition="unreadable"
     )
+    assert stored.count() == 1
     assert deliver(world.north, fields) == 200
     assert count()["Message"] == len(before["Message"]) + 1
+
+
+@pytest.mark.parametrize("prepare", [_new_sender, _known_sender, _last_slot, _stop, _blocked, _unreadable])
+def test_what_waited_becomes_what_it_would_have_been(world: World, prepare: Callable[[World], dict[str, str]]) -> None:
+    """The same message delivered to the neighbour with a database, and to us without one."""
+    fields = prepare(world)
+    hooks.find(world.north.hotline.hook_token)
+    with connection.execute_wrapper(FailAt(1, OperationalError)):
+        assert deliver(world.north, fields) == 200
+        assert deliver(world.north, fields) == 200  # and again, as providers do
+    arrived = [waiting.received_at for waiting in kept()]
+    assert len(arrived) == 2
+    before = count().get("Message", 0)
+    assert drain.run() == 2
+    assert (outage.lasts(), spool.depth()) == (None, spool.Depth(0, 0, 0, 0))
+    assert count()["Message"] == before + 1
+    newest = Message.objects.latest("pk")
+    assert newest.received_at == arrived[0]
+    expected = {
+        _new_sender: "answered",
+        _known_sender: "answered",
+        _last_slot: "answered",
+        _stop: "stop",
+        _blocked: "blocked",
+        _unreadable: "unreadable",
+    }
+    assert newest.disposition == expected[prepare]
 
 
 def test_a_commit_that_fails_is_no_acknowledgement(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,44 +167,123 @@ def test_a_commit_that_fails_is_no_acknowledgement(world: World, monkeypatch: py
 
     with monkeypatch.context() as patched:
         patched.setattr(BaseDatabaseWrapper, "_commit", fail)
-        assert deliver(world.north, fields) == 503
-    assert rows() == before
+        assert deliver(world.north, fields) == 200
+    assert (rows(), len(kept())) == (before, 1)
+    assert drain.run() == 1
     assert deliver(world.north, fields) == 200
     assert [message.disposition for message in Message.objects.order_by("pk")] == ["answered", "stop"]
 
 
-def test_without_its_database_a_forger_still_gets_403_and_never_503(world: World) -> None:
+def test_without_its_database_a_forger_still_gets_403_and_nothing_of_his_is_kept(world: World) -> None:
     assert deliver(world.north, message_fields(world.north.hotline)) == 200
     path, fields = path_of(world.north.hotline), message_fields(world.north.hotline)
     hooks.find(world.north.hotline.hook_token)
     with connection.execute_wrapper(FailAt(1, OperationalError)):
         assert post(path, fields) == 403
         assert post(path, fields, headers_of(path, fields, "forged")) == 403
-        assert deliver(world.north, fields) == 503
+        assert post(path, fields, headers_of(path, fields, world.south.token)) == 403
+        assert kept() == []
+        assert deliver(world.north, fields) == 200
+    assert len(kept()) == 1
 
 
-def test_a_report_meets_the_same_answer(world: World) -> None:
-    path = path_of(world.north.hotline, "report/6f9619ff-8b86-4d01-b42d-00cf4fc964ff")
+def test_a_report_waits_as_well_and_settles_its_reply(world: World) -> None:
+    assert deliver(world.north, message_fields(world.north.hotline)) == 200
+    Reply.objects.update(
+        state="unknown", attempts=1, claimed_at=timezone.now(), claim_token=uuid.uuid4(), text_sealed=b"x"
+    )
+    path = path_of(world.north.hotline, f"report/{Reply.objects.get().uuid}")
     fields = {"MessageUUID": "x", "Status": "sent"}
-    assert post(path, fields, headers_of(path, fields, world.north.token)) == 200
+    assert post(path, {**fields, "Status": "queued"}, headers_of(path, fields, "forged")) == 403
+    hooks.pin(world.north.hotline.pk, "report", "v3")
     with connection.execute_wrapper(FailAt(1, OperationalError)):
-        assert post(path, fields, headers_of(path, fields, world.north.token)) == 503
+        assert post(path, fields, headers_of(path, fields, world.north.token)) == 200
+    assert Reply.objects.get().state == "unknown"
+    assert drain.run() == 1
+    assert (Reply.objects.get().state, Reply.objects.get().provider_id) == ("sent", "x")
 
 
 @pytest.mark.parametrize("error", [DataError, ProgrammingError])
-def test_a_fault_of_ours_is_not_called_the_databases(world: World, error: type[DatabaseError]) -> None:
-    """It must be seen and mended; 500 lets the provider try again all the same."""
+def test_a_fault_of_ours_loses_nothing_and_is_not_called_the_databases(
+    world: World, error: type[DatabaseError], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A provider offers a message a few times only: it waits on disk until the fault is mended."""
     deliver(world.north, message_fields(world.north.hotline))
-    with pytest.raises(error), connection.execute_wrapper(FailAt(1, error)):
-        deliver(world.north, message_fields(world.north.hotline))
+    fields = message_fields(world.north.hotline)
+    with connection.execute_wrapper(FailAt(1, error)):
+        assert deliver(world.north, fields) == 200
+    assert outage.lasts() is None
+    kept()
+    with connection.execute_wrapper(FailAt(2, error)):
+        assert drain.run() == 1
+    assert spool.depth() == spool.Depth(0, 0, 1, 0)
+    assert "33639980123" not in caplog.text
+    call_command("spool", retry=True)
+    assert drain.run() == 1
+    assert Message.objects.filter(provider_id=fields["MessageUUID"]).count() == 1
+    assert spool.depth() == spool.Depth(0, 0, 0, 0)
 
 
 def test_the_log_names_the_kind_of_error_and_nothing_it_said(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    hooks.find(world.north.hotline.hook_token)
     with connection.execute_wrapper(FailAt(1, OperationalError)):
-        assert deliver(world.north, message_fields(world.north.hotline)) == 503
+        assert deliver(world.north, message_fields(world.north.hotline)) == 200
     lines = [record.getMessage() for record in caplog.records if record.name == "paravent.webhook"]
     assert lines == ["database does not answer: OperationalError"]
     assert "33639980123" not in caplog.text
+
+
+def test_after_one_failure_the_database_is_not_asked_again_until_it_answers(world: World) -> None:
+    """Else each of the few threads would wait out its own time-out, and answer nobody else."""
+    hooks.find(world.north.hotline.hook_token)
+    fault = FailAt(1, OperationalError)
+    with connection.execute_wrapper(fault):
+        for number in range(5):
+            fields = message_fields(world.north.hotline, sender=f"3363998010{number}")
+            assert deliver(world.north, fields) == 200
+    assert (fault.seen, len(kept()), count().get("Message", 0)) == (1, 5, 0)
+    asked = message_fields(world.north.hotline)
+    assert deliver(world.north, asked) == 200  # it would answer, but nobody has asked it: the order is kept
+    assert drain.run() == 6
+    assert list(Message.objects.order_by("pk").values_list("provider_id", flat=True))[-1] == asked["MessageUUID"]
+    assert deliver(world.north, message_fields(world.north.hotline)) == 200
+    assert (count()["Message"], spool.depth().bytes) == (7, 0)
+
+
+def test_a_process_that_starts_in_an_outage_proves_requests_by_what_was_known_last(world: World) -> None:
+    assert deliver(world.north, message_fields(world.north.hotline)) == 200
+    hooks._clear()  # a new process remembers nothing
+    path, fields = path_of(world.north.hotline), message_fields(world.north.hotline)
+    with connection.execute_wrapper(FailAt(1, OperationalError)):
+        assert deliver(world.north, fields) == 200
+        assert post(path, fields, headers_of(path, fields, "forged")) == 403
+        assert deliver(world.south, message_fields(world.south.hotline)) == 503  # of this one nothing was known
+    assert drain.run() == 1
+    assert Message.objects.filter(provider_id=fields["MessageUUID"]).count() == 1
+
+
+def test_a_token_that_was_changed_is_forgotten_on_disk_too(world: World) -> None:
+    hotline = world.north.hotline
+    assert deliver(world.north, message_fields(hotline)) == 200
+    old = hotline.hook_token
+    hotline.hook_token = new_hook_token()
+    hotline.save()
+    assert hooks.find(old) is None
+    hooks._clear()
+    outage.noticed(OperationalError())
+    with pytest.raises(outage.Presumed):
+        hooks.find(old)
+
+
+def test_where_the_disk_fails_too_the_provider_is_told_to_come_again(world: World, settings: Any) -> None:
+    hooks.find(world.north.hotline.hook_token)
+    settings.SPOOL_MEGABYTES = 0
+    fields = message_fields(world.north.hotline)
+    with connection.execute_wrapper(FailAt(1, OperationalError)):
+        assert deliver(world.north, fields) == 503
+    outage.over()
+    assert deliver(world.north, fields) == 200
+    assert Message.objects.filter(provider_id=fields["MessageUUID"]).count() == 1
 
 
 # --- really locked ----------------------------------------------------------------------------------------------------
@@ -180,19 +310,19 @@ def on_file(world: World, tmp_path: Path) -> Iterator[Path]:
 
 @ON_SQLITE
 @pytest.mark.parametrize("seen_before", [False, True])
-def test_a_locked_sqlite_database_makes_503_and_the_retry_succeeds(
-    world: World, on_file: Path, seen_before: bool
-) -> None:
+def test_a_message_waits_on_disk_for_a_locked_sqlite_database(world: World, on_file: Path, seen_before: bool) -> None:
     if seen_before:  # else the first thing to be written is the pin
         assert deliver(world.north, message_fields(world.north.hotline)) == 200
     fields = message_fields(world.north.hotline)
     before = rows()
     other = sqlite3.connect(on_file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    assert deliver(world.north, fields) == 503
-    assert rows() == before  # readers go on in WAL mode
+    assert deliver(world.north, fields) == 200
+    assert (rows(), len(kept())) == (before, 1)  # readers go on in WAL mode
+    assert drain.run() == 0
     other.execute("ROLLBACK")
     other.close()
+    assert drain.run() == 1
     assert deliver(world.north, fields) == 200
     assert deliver(world.north, fields) == 200
     assert Message.objects.filter(provider_id=fields["MessageUUID"]).count() == 1
@@ -200,7 +330,7 @@ def test_a_locked_sqlite_database_makes_503_and_the_retry_succeeds(
 
 
 @ON_POSTGRESQL
-def test_a_row_locked_by_another_session_makes_503_and_the_retry_succeeds(world: World) -> None:
+def test_a_message_waits_on_disk_for_a_locked_row_and_others_do_not(world: World) -> None:
     """`lock_timeout` ends the wait before a provider gives up; the row of this sender alone is waited for."""
     assert deliver(world.north, message_fields(world.north.hotline)) == 200
     fields = message_fields(world.north.hotline)
@@ -208,8 +338,11 @@ def test_a_row_locked_by_another_session_makes_503_and_the_retry_succeeds(world:
     known = {name: parameters[name] for name in ("host", "port", "user", "dbname") if name in parameters}
     with psycopg.connect(**known) as other:
         other.execute("SELECT 1 FROM conversations_conversation FOR UPDATE")
-        assert deliver(world.north, fields) == 503
+        assert deliver(world.north, fields) == 200
         assert deliver(world.north, message_fields(world.north.hotline, sender="33639980199")) == 200
+        assert (len(kept()), count()["Message"]) == (1, 2)
+        assert drain.run() == 0
         other.rollback()
+    assert drain.run() == 1
     assert deliver(world.north, fields) == 200
     assert Message.objects.filter(provider_id=fields["MessageUUID"]).count() == 1

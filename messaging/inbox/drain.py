@@ -1,0 +1,148 @@
+"""Bringing what waits in the spool into the database, as soon as it answers; one thread in each web process.
+
+A record is accepted exactly as its request would have been, under the same constraints, so that a crash between the
+commit and the removal of its segment changes nothing: the next reader meets duplicates.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from pathlib import Path
+
+from django.db import close_old_connections, connection
+
+from outbox import faults
+
+from . import alerts, deadline, last_known, outage, spool
+from .receive import Receipt
+from .waiting import Waiting
+
+log = logging.getLogger("paravent.spool")
+
+_EVERY = 0.5
+#: With fewer records than this left, requests go to the database again: a full spool would never be worked off
+#: if each second brought as many as it drains.
+_ALMOST_DONE = 100
+#: How often a record may fail, while the database answers others, before it is set aside.
+_MOST_TRIES = 10
+
+_stop = threading.Event()
+_started = threading.Lock()
+_tries: Counter[tuple[str, int]] = Counter()
+THREAD = "paravent-spool"
+
+
+def start() -> threading.Thread | None:
+    """Start the thread, once in a process; None when it runs already."""
+    if not _started.acquire(blocking=False):
+        return None
+    _stop.clear()
+    thread = threading.Thread(target=_loop, name=THREAD, daemon=True)
+    thread.start()
+    return thread
+
+
+def stop() -> None:
+    """Ask the thread to end after the record it is at."""
+    _stop.set()
+
+
+def _loop() -> None:
+    try:
+        while not _stop.wait(_EVERY):
+            try:
+                close_old_connections()
+                run()
+                alerts.look()
+            except Exception as error:  # noqa: BLE001  a thread that ends drains nothing any more, and nobody sees it end
+                log.error("draining failed, everything is kept and it goes on: %s", faults.named(error))
+    finally:
+        _started.release()
+
+
+def run() -> int:
+    """Drain what can be drained now; returns how many records are in the database or set aside."""
+    if outage.lasts() is None and not spool.current().segments():
+        return 0
+    if not _database_answers():
+        return 0
+    taken = 0
+    while not _stop.is_set():
+        spool.current().seal()
+        records, complete = _drain_segments()
+        taken += records
+        if not complete:
+            break
+        if records <= _ALMOST_DONE:
+            outage.over()
+            spool.current().seal()
+            taken += _drain_segments()[0]
+            break
+    if taken:
+        log.warning("%d requests that waited on disk were taken from there", taken)
+    return taken
+
+
+def _database_answers() -> bool:
+    try:
+        with deadline.armed(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            cursor.fetchone()
+    except outage.NO_ANSWER as error:
+        outage.noticed(error)
+        return False
+    return True
+
+
+def _drain_segments() -> tuple[int, bool]:
+    """How many records were taken from segments in nobody's hands, and whether the database took all of them."""
+    taken = 0
+    for path in spool.current().segments():
+        with spool.reading(path) as records:
+            if records is None:
+                continue
+            done, complete = _drain(path, records)
+            taken += done
+            if not complete:
+                return taken, False
+            spool.remove(path)
+    return taken, True
+
+
+def _drain(path: Path, records: list[bytes]) -> tuple[int, bool]:
+    failed: list[bytes] = []
+    for number, record in enumerate(records):
+        if _stop.is_set():
+            return number, False
+        try:
+            _accept(record)
+        except outage.NO_ANSWER as error:
+            _tries[path.name, number] += 1
+            if _tries[path.name, number] < _MOST_TRIES or not _database_answers():
+                outage.noticed(error)
+                return number, False
+            failed.append(record)
+        except Exception as error:  # noqa: BLE001  one record must not keep all others waiting
+            log.error("a record of the spool cannot be taken: %s", faults.named(error))
+            failed.append(record)
+    if failed:
+        spool.keep_aside(path, spool.boxed(failed), "failed")
+    for key in [key for key in _tries if key[0] == path.name]:
+        del _tries[key]
+    return len(records), True
+
+
+def _accept(record: bytes) -> None:
+    waiting = Waiting.unpacked(record)
+    with deadline.armed():
+        receipt = waiting.accept()
+    if receipt is Receipt.NONCE_REUSED:
+        log.warning("a request that waited on disk used a nonce again on hotline %s: dropped", waiting.hotline_id)
+
+
+def forget() -> None:
+    """Drop what this process remembers of records that failed; for tests."""
+    _tries.clear()
+    last_known.forget()
