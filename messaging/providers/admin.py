@@ -34,6 +34,7 @@ from .base import CredentialField
 
 _PREFIX = "credential_"
 _FORGET = "forget_"
+_COLUMNS = frozenset({"organization", "label", "provider"})
 
 
 class AccountForm(ScopedForm):
@@ -118,6 +119,16 @@ def form_for(provider: str) -> type[AccountForm]:
     return type("AccountForm", (AccountForm,), {**fields, "asks": asks})
 
 
+def _silence_told(account: Account) -> str:
+    told = _(
+        "The provider does not answer since %(since)s; the next attempt at %(next)s. Replies wait, for a day at most."
+    )
+    moments = {"since": account.unanswered_since, "next": account.next_attempt_at}
+    return told % {
+        name: date_format(localtime(moment), "SHORT_DATETIME_FORMAT") for name, moment in moments.items() if moment
+    }
+
+
 @admin.register(Account)
 class AccountAdmin(ScopedAdmin):
     add_roles = OWN
@@ -133,19 +144,22 @@ class AccountAdmin(ScopedAdmin):
         return dict(provider_choices()).get(account.provider, account.provider)
 
     @display(  # type: ignore[untyped-decorator]
-        description=gettext_lazy("sending"), label={"paused": "danger", "on": "success", "missing": "warning"}
+        description=gettext_lazy("sending"),
+        label={"paused": "danger", "on": "success", "missing": "warning", "silent": "warning"},
     )
     def sending(self, account: Account) -> tuple[str, Any]:
         if account.sending_paused_at:
             return "paused", _("paused")
         if not account.credentials_sealed:
             return "missing", _("no credentials")
+        if account.next_attempt_at:
+            return "silent", _("no answer")
         return "on", _("on")
 
     @admin.display(description=gettext_lazy("sending"))
     def sending_told(self, account: Account) -> str:
         if account.sending_paused_at is None:
-            return _("Sending is on.")
+            return _silence_told(account) if account.next_attempt_at else _("Sending is on.")
         since = date_format(localtime(account.sending_paused_at), "SHORT_DATETIME_FORMAT")
         told = _(
             "Paused since %(since)s: the provider refused the account (%(reason)s). Check credit and credentials there."
@@ -188,7 +202,11 @@ class AccountAdmin(ScopedAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         if form.asks:
             obj.credentials = form.credentials()
-        super().save_model(request, obj, form, change)
+        if change:
+            # Only what the page is for: its other columns may have been written by a worker since they were read.
+            obj.save(update_fields=[*_COLUMNS.intersection(form.cleaned_data), "credentials_sealed"])
+        else:
+            super().save_model(request, obj, form, change)
         if obj.sending_paused_at and any(name.startswith(_PREFIX) for name in form.changed_data):
             messages.warning(request, _("Sending is still paused. Choose “Resume sending” to try the new credentials."))
 

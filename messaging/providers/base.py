@@ -138,6 +138,56 @@ class Outcome:
     retry_after: float | None = None
 
 
+# --- what the provider wrote down -----------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class LogTerms:
+    """What a provider's log is good for: complete `lag` seconds after an event, kept for `days`."""
+
+    lag: float
+    requests_per_minute: int
+    days: int
+
+
+@dataclass(frozen=True)
+class LogQuery:
+    """All messages of one direction from `since` to `until`, both aware and both included."""
+
+    since: datetime.datetime
+    until: datetime.datetime
+    inbound: bool
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One message in a provider's log. Numbers are as written there: their last digits may be hidden (`masks`)."""
+
+    id: str
+    inbound: bool
+    sender: str
+    recipient: str
+    at: datetime.datetime
+    status: Delivery | None = None
+    error_code: str = ""
+    units: int | None = None
+    cost: decimal.Decimal | None = None
+
+
+@dataclass(frozen=True)
+class LogPage:
+    """Some entries of a listing, and the cursor of those that follow: None where the listing is complete."""
+
+    entries: tuple[LogEntry, ...]
+    next: str | None
+
+
+class LogUnavailable(Exception):
+    """The log cannot be read now, or what it says cannot be relied on. Names a code or a class, nothing personal."""
+
+    def __init__(self, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
 @dataclass(frozen=True)
 class Acknowledgement:
     """What the provider wants to read back: it never holds a reply (SECURITY.md 2.4)."""
@@ -170,6 +220,8 @@ class Provider(Protocol):
     signature_headers: ClassVar[tuple[str, ...]]
     #: Signature schemes from weakest to strongest; a pinned endpoint refuses those before its pin.
     schemes: ClassVar[tuple[str, ...]]
+    #: None for a provider without a log: then an outcome is known from its reports alone.
+    log: ClassVar[LogTerms | None]
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> Verification:
         """Prove the request, in constant time, against every configured secret. Raises `NotVerified`."""
@@ -182,6 +234,11 @@ class Provider(Protocol):
 
     def send(self, reply: OutgoingReply, credentials: Credentials) -> Outcome:
         """One attempt, no retry inside, no exception for anything a network or provider can do."""
+
+    def read_log(self, query: LogQuery, credentials: Credentials, cursor: str = "") -> LogPage:
+        """One request for one page; `cursor` is the last page's `next`. Raises `LogUnavailable`, also for any doubt:
+        a listing that lacks something must never look complete, because what is not in it is sent again.
+        """
 
 
 def parse_form(body: bytes) -> Sequence[tuple[bytes, bytes]]:

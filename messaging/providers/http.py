@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from django.conf import settings
 
-from .base import Knowledge, Outcome
+from .base import Knowledge, LogUnavailable, Outcome
 
 #: Raised before a byte of the request was written: the provider cannot have accepted anything.
 _NOT_WRITTEN = (
@@ -56,6 +56,24 @@ def post_json(
     except httpx.HTTPError as error:
         return Outcome(Knowledge.UNKNOWN, detail=type(error).__name__)
     return classify(response.status_code, response.headers, body, accepted_id)
+
+
+def get_json(url: str, parameters: Mapping[str, str], *, auth: tuple[str, str]) -> object:
+    """GET once; the JSON of a 200. Raises `LogUnavailable` for everything else, with what a 429 asks for."""
+    try:
+        with client().stream(
+            "GET", url, params=parameters, auth=auth, headers={"Accept": "application/json"}
+        ) as response:
+            body = _read(response)
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        raise LogUnavailable(type(error).__name__) from error
+    status = response.status_code
+    if status != 200:
+        raise LogUnavailable(str(status), _retry_after(response.headers) if status == 429 else None)
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise LogUnavailable("200 unreadable") from error
 
 
 def _read(response: httpx.Response) -> bytes:

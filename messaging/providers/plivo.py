@@ -8,6 +8,7 @@ because the SDK compares in variable time, rejects `a, b` in a header, and raise
 from __future__ import annotations
 
 import base64
+import datetime
 import hmac
 import re
 from collections.abc import Iterable, Sequence
@@ -26,6 +27,11 @@ from .base import (
     Delivery,
     DeliveryReport,
     InboundMessage,
+    LogEntry,
+    LogPage,
+    LogQuery,
+    LogTerms,
+    LogUnavailable,
     NotVerified,
     Outcome,
     OutgoingReply,
@@ -53,6 +59,12 @@ STATUSES = {
     "rejected": Delivery.UNDELIVERED,
     "failed": Delivery.FAILED,
 }
+
+
+#: The most that one page may hold.
+_PAGE = 20
+#: A row this far outside of what was asked for says that Plivo understood our times as those of another zone.
+_ROUNDING = datetime.timedelta(seconds=2)
 
 
 def canonical_v3(method: str, url: str, pairs: Pairs) -> bytes:
@@ -109,6 +121,7 @@ class Plivo:
         "x-plivo-signature-v2-nonce",
     )
     acknowledgement: ClassVar = Acknowledgement("application/xml", b"<Response/>")
+    log: ClassVar[LogTerms | None] = LogTerms(lag=900, requests_per_minute=20, days=90)
     credential_fields: ClassVar = (
         CredentialField(
             "auth_id",
@@ -217,6 +230,27 @@ class Plivo:
             accepted_id=self._accepted_id,
         )
 
+    def read_log(self, query: LogQuery, credentials: Credentials, cursor: str = "") -> LogPage:
+        """`GET /v1/Account/{auth_id}/Message/`: newest first, times in UTC, paged by an offset (list all messages).
+
+        A row that comes later than others of its time moves those behind it to a later offset: a walk over the pages
+        then sees a row twice, and misses none.
+        """
+        auth_id = credentials.get("auth_id", "")
+        offset = bounded_int(cursor, 0, most=100_000_000)
+        answer = http.get_json(
+            f"{self.api_url()}/v1/Account/{auth_id}/Message/",
+            {
+                "message_direction": "inbound" if query.inbound else "outbound",
+                "message_time__gte": _log_time(query.since),
+                "message_time__lte": _log_time(query.until),
+                "limit": str(_PAGE),
+                "offset": str(offset),
+            },
+            auth=(auth_id, credentials.get("auth_token", "")),
+        )
+        return _log_page(answer, query, offset)
+
     def api_url(self) -> str:
         return str(settings.PLIVO_API_URL)
 
@@ -235,3 +269,49 @@ class Plivo:
         if len(fields) != len(pairs):
             raise Unusable("a parameter is repeated", fields.get("MessageUUID", ""))
         return fields
+
+
+def _log_time(moment: datetime.datetime) -> str:
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _log_page(answer: object, query: LogQuery, offset: int) -> LogPage:
+    """The page at `offset`. Its `meta` may lack the total, and names a next page also after the last row."""
+    meta, rows = (answer.get("meta"), answer.get("objects")) if isinstance(answer, dict) else (None, None)
+    if not isinstance(meta, dict) or not isinstance(rows, list) or "next" not in meta:
+        raise LogUnavailable("not a list of messages")
+    if meta.get("offset", offset) != offset:
+        raise LogUnavailable("another page than was asked for")
+    entries = tuple(_log_entry(row, query) for row in rows)
+    seen, total = offset + len(entries), meta.get("total_count")
+    more = meta["next"] is not None and bool(entries)
+    if not more and isinstance(total, int) and seen < total:
+        raise LogUnavailable("fewer rows than it counts")
+    return LogPage(entries, str(seen) if more else None)
+
+
+def _log_entry(row: object, query: LogQuery) -> LogEntry:
+    """Raises `LogUnavailable` for a row that nothing can be told by: it may be the one that is looked for."""
+    fields = {key: str(value) for key, value in row.items() if value is not None} if isinstance(row, dict) else {}
+    try:
+        at = datetime.datetime.fromisoformat(fields.get("message_time", ""))
+    except ValueError as error:
+        raise LogUnavailable("a row without a time") from error
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=datetime.UTC)
+    inbound = fields.get("message_direction") == "inbound"
+    if not fields.get("message_uuid") or inbound is not query.inbound:
+        raise LogUnavailable("a row without an id, or of the other direction")
+    if not query.since - _ROUNDING <= at <= query.until + _ROUNDING:
+        raise LogUnavailable("a row of another time than was asked for")
+    return LogEntry(
+        id=fields["message_uuid"],
+        inbound=inbound,
+        sender=fields.get("from_number", ""),
+        recipient=fields.get("to_number", ""),
+        at=at,
+        status=STATUSES.get(fields.get("message_state", "").casefold()),
+        error_code="" if fields.get("error_code") == "000" else fields.get("error_code", "")[:16],
+        units=bounded_int(fields.get("units", ""), 0) or None,
+        cost=bounded_decimal(fields.get("total_amount", "")),
+    )

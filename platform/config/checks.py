@@ -7,10 +7,15 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
+from providers import registry
+
+#: No provider says how late its log may be; nobody has seen it later than this (SECURITY.md 2.3).
+SHORTEST_SETTLE_TIME = 900
+
 
 @register(Tags.security)
 def safe_values(**_kwargs: Any) -> list[CheckMessage]:
-    """config.E001-E006. `PARAVENT_DEMO=1` (a demo, a test) is the only way around them."""
+    """config.E001-E009. `PARAVENT_DEMO=1` (a demo, a test) is the only way around them."""
     if settings.DEMO:
         return []
     problems: list[CheckMessage] = []
@@ -51,5 +56,13 @@ def safe_values(**_kwargs: Any) -> list[CheckMessage]:
         settings.CLAIM_LEASE <= 5 * settings.PROVIDER_TIMEOUT,
         8,
         "The lease of a claim must be longer than five call time-outs, or a slow call would be sent twice.",
+    )
+    logs = [provider.log.lag for name in registry.names() if (provider := registry.get(name)).log is not None]
+    shortest = max([SHORTEST_SETTLE_TIME, *logs])
+    refuse(
+        shortest > settings.SETTLE_TIME,
+        9,
+        f"PARAVENT_SETTLE_TIME must be at least {shortest:.0f} seconds: a provider's log that is read before it is "
+        "complete seems to lack a reply that was sent, and it would be sent twice. Unset it.",
     )
     return problems
