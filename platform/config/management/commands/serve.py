@@ -20,6 +20,7 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from config.management import web_process
+from inbox import spool
 
 #: A provider waits 8 s; a query that takes longer than this many milliseconds has lost its message anyway.
 STATEMENT_TIMEOUT_MS = 2000
@@ -60,6 +61,7 @@ class Command(BaseCommand):
         if probe:
             return
         require_static_files()
+        require_spool()
         self.check(tags=[Tags.database], databases=["default"])
         require_migrations()
         prepare_environment(port)
@@ -137,7 +139,7 @@ def require_free_port(host: str, port: int) -> None:
 def require_migrations() -> None:
     """Raise `CommandError` while the database's tables are not those of this code.
 
-    A database that does not answer is no reason: webhooks then answer 503, and providers try again.
+    A database that does not answer is no reason: messages then wait in the spool.
     """
     connection = connections["default"]
     try:
@@ -152,6 +154,18 @@ def require_migrations() -> None:
             f"The database lacks {len(missing)} migrations of this version. Run `manage.py migrate`, then start again. "
             "Nothing was started."
         )
+
+
+def require_spool() -> None:
+    """Raise `CommandError` where messages could not be kept while the database is down (SECURITY.md 2.6)."""
+    try:
+        spool.current().prepare()
+    except OSError as error:
+        raise CommandError(
+            f"The spool's folder {settings.SPOOL_DIR} cannot be written: {error.strerror}. Messages that arrive while "
+            "the database is down would be lost. Make the folder writable for this user, or set PARAVENT_SPOOL_DIR to "
+            "a folder on a local disk that is. Nothing was started."
+        ) from error
 
 
 def require_static_files() -> None:
