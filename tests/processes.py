@@ -72,11 +72,16 @@ def web(
     environment: Mapping[str, str], port: int, log: Path, *, workers: int = 1, threads: int = 4
 ) -> Iterator[Guarded]:
     """A web process, answering when the block begins."""
+    with serve(environment, port, log, workers=workers, threads=threads) as process:
+        wait_until(lambda: answers(port), process, log, "the web process")
+        yield process
+
+
+def serve(environment: Mapping[str, str], port: int, log: Path, *, workers: int = 1, threads: int = 4) -> Guarded:
+    """A web process that is starting; it is ready when `answers(port)`."""
     sizes = ["--workers", str(workers), "--threads", str(threads)]
     command = [sys.executable, str(ROOT / "manage.py"), "serve", "--port", str(port), *sizes]
-    with Guarded(command, log=log, environment=environment) as process:
-        wait_until(lambda: _answers(port), process, log, "the web process")
-        yield process
+    return Guarded(command, log=log, environment=environment)
 
 
 def worker(environment: Mapping[str, str], log: Path, *, processes: int = 2) -> Guarded:
@@ -89,7 +94,7 @@ def scheduler(environment: Mapping[str, str], log: Path) -> Guarded:
     return Guarded([sys.executable, ROOT / "manage.py", "scheduler"], log=log, environment=environment)
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     """Whether the application behind `port` is loaded: even its 404 tells."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:

@@ -302,6 +302,10 @@ class Guarded:
         self._guard.wait()
         self._close_pipe()
 
+    def let_go(self) -> None:
+        """Have it end; `stop` waits until it has."""
+        self._close_pipe()
+
     def stop(self) -> None:
         self._close_pipe()
         try:

@@ -8,20 +8,21 @@ the middle. `--break` seeds a fault instead: then the verdict must be FAILED.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests import processes, services
-from tests.acceptance import delivery, plan, verdict
+from tests.acceptance import delivery, plan, site, verdict
 from tests.acceptance.delivery import Target
 from tests.acceptance.verdict import Delivery, Sent, Verdict
-from tests.services import Guarded, PostgreSQL
+from tests.fleet import Fleet
+from tests.services import PostgreSQL
 
 #: What `--break` can seed, and what the verdict must find then.
 FAULTS = {
@@ -37,55 +38,6 @@ _WORKER_PROCESSES = 2
 _QUIET_SECONDS = 12.0
 _LONGEST_WAIT = 240.0
 _SETTLE_SECONDS = 3.0
-
-
-@dataclass
-class Fleet:
-    """Every process of the run; what is killed is started again under the same name."""
-
-    environment: dict[str, str]
-    folder: Path
-    stack: ExitStack
-    running: dict[str, Guarded] = field(default_factory=dict)
-    web_ports: list[int] = field(default_factory=list)
-    kills: int = 0
-
-    def start(self) -> None:
-        self.web_ports = [services.free_port(), services.free_port()]
-        for number in range(2):
-            self._start_web(number)
-        for number in range(2):
-            self._start_worker(number)
-        self._keep("scheduler", processes.scheduler(self.environment, self._log("scheduler")))
-
-    def _start_web(self, number: int) -> None:
-        name, port = f"web {number}", self.web_ports[number]
-        web = processes.web(self.environment, port, self._log(name), workers=1, threads=4)
-        self.running[name] = self.stack.enter_context(web)
-
-    def _start_worker(self, number: int) -> None:
-        name = f"worker {number}"
-        self._keep(name, processes.worker(self.environment, self._log(name), processes=_WORKER_PROCESSES))
-
-    def _keep(self, name: str, process: Guarded) -> None:
-        self.running[name] = self.stack.enter_context(process)
-
-    def _log(self, name: str) -> Path:
-        return self.folder / f"{name}.log"
-
-    def kill_worker(self) -> None:
-        self.running["worker 0"].kill()
-        self.kills += 1
-        self._start_worker(0)
-
-    def kill_web(self) -> None:
-        self.running["web 1"].kill()
-        self.kills += 1
-        self._start_web(1)
-
-    def ended(self) -> list[str]:
-        """Processes that ended though nobody killed them."""
-        return [name for name, process in self.running.items() if not process.running]
 
 
 @dataclass
@@ -114,7 +66,7 @@ class Run:
             waiting = [parcel for parcel in waiting if parcel.message not in lost]
         during: dict[float, Callable[[], None]] = {}
         if kill:
-            during = {0.3: self.fleet.kill_worker, 0.6: self.fleet.kill_web}
+            during = {0.3: lambda: self.fleet.kill("worker 0"), 0.6: self._kill_web}
         self.deliveries += delivery.deliver([*waiting, *forged], ports, during=during)
         say("waiting for the last replies")
         self._wait_for(lambda: self._have(self._least()), "all replies")
@@ -138,12 +90,15 @@ class Run:
 
     def sent(self) -> list[Sent]:
         """What the fake Plivo accepted, as its ledger has it; a line it is just writing is not there yet."""
-        entries = [json.loads(line) for line in self.ledger.read_text().splitlines() if line.endswith("}")]
         return [
             Sent(entry["src"], entry["dst"], entry["text"], entry["url"], entry["at"], entry["complaints"])
-            for entry in entries
+            for entry in site.entries(self.ledger)
             if entry["accepted"] or entry.get("complaints")
         ]
+
+    def _kill_web(self) -> None:
+        self.fleet.kill("web 1")
+        self.fleet.wait_for_web(1)
 
     def _deliver(self, messages: Sequence[plan.Planned]) -> None:
         ports = self.fleet.web_ports
@@ -196,20 +151,16 @@ def run_once(senders: int, each: int, seed: int, fault: str, *, kill: bool) -> t
         folder, ledger = Path(name), Path(name) / "plivo.jsonl"
         ledger.touch()
         plivo_port = services.free_port()
-        environment = processes.production(
-            server.create_database("paravent"),
-            folder,
-            redis_url,
-            PARAVENT_DEMO="1",  # the one switch that allows another address than Plivo's
-            PARAVENT_SIMULATOR="0",
-            PARAVENT_PLIVO_API_URL=f"http://127.0.0.1:{plivo_port}",
-            PARAVENT_ALLOWED_HOSTS=f"{processes.HOST},127.0.0.1",
-        )
+        environment = site.environment(server.create_database("paravent"), folder, redis_url, plivo_port)
         processes.manage(environment, "migrate", "--verbosity", "0")
-        targets = _seeded(environment, senders, each, seed, fault)
-        fleet = Fleet(environment, folder, stack)
-        fleet.start()
-        stack.enter_context(_fake_plivo(environment, folder, ledger, plivo_port, targets, fleet.web_ports[0]))
+        targets = site.seeded(environment, "tests.acceptance.seed", [str(senders), str(each), str(seed), fault])
+        fleet = stack.enter_context(_started(environment, folder))
+        reports = ["--reports", "queued,sent,delivered", "--report-shuffled", "--report-times", "2"]
+        reports += ["--report-to", f"http://127.0.0.1:{fleet.web_ports[0]}", "--report-retries", "1,2,4,8"]
+        faults = ["--faults", "429:1=0.005,reset-after+accept=0.01", "--seed", "1"]
+        log = folder / "plivo.log"
+        plivo = site.fake_plivo(environment, log, ledger, plivo_port, targets.values(), *faults, *reports)
+        stack.enter_context(plivo)
         run = Run(server, fleet, plan.make(senders, each, seed), targets, ledger, fault)
         start = time.monotonic()
         run.go(kill=kill)
@@ -222,23 +173,21 @@ def run_once(senders: int, each: int, seed: int, fault: str, *, kill: bool) -> t
         return found, seconds
 
 
-def _seeded(environment: dict[str, str], senders: int, each: int, seed: int, fault: str) -> dict[str, Target]:
-    arguments = [str(senders), str(each), str(seed), fault]
-    printed = processes.python(environment, "-m", "tests.acceptance.seed", *arguments)
-    return {number: Target(**target) for number, target in json.loads(printed).items()}
-
-
-def _fake_plivo(
-    environment: dict[str, str], folder: Path, ledger: Path, port: int, targets: dict[str, Target], web_port: int
-) -> Guarded:
-    """It refuses some requests for now and drops the answer of others; its reports come in any order, and twice."""
-    command = [sys.executable, "-m", "tests.providers.fake_plivo", "--port", str(port), "--ledger", str(ledger)]
-    for account in {f"{target.auth_id}:{target.auth_token}" for target in targets.values()}:
-        command += ["--account", account]
-    command += ["--faults", "429:1=0.005,reset-after+accept=0.01", "--seed", "1"]
-    command += ["--reports", "queued,sent,delivered", "--report-shuffled", "--report-times", "2"]
-    command += ["--report-to", f"http://127.0.0.1:{web_port}", "--report-retries", "1,2,4,8"]
-    return Guarded(command, log=folder / "plivo.log", environment=environment)
+def _started(environment: dict[str, str], folder: Path) -> Fleet:
+    """Two web processes that answer, two workers and a scheduler."""
+    fleet = Fleet(folder)
+    for number in range(2):
+        fleet.add_web(environment, services.free_port())
+        name = f"worker {number}"
+        fleet.add(name, partial(processes.worker, environment, fleet.log(name), processes=_WORKER_PROCESSES))
+    fleet.add("scheduler", partial(processes.scheduler, environment, fleet.log("scheduler")))
+    try:
+        for number in range(2):
+            fleet.wait_for_web(number)
+    except BaseException:
+        fleet.stop()
+        raise
+    return fleet
 
 
 def _say_logs(folder: Path) -> None:
