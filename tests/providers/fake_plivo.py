@@ -12,6 +12,10 @@ As a process, for runs that kill and restart ours (the verdict comes from the le
     python -m tests.providers.fake_plivo --port 8900 --ledger ledger.jsonl --account MAXX...:token \
         --faults reset-after+accept=0.01,429:1=0.005 --seed 7 --reports queued,sent,delivered --report-to http://127.0.0.1:8000
 
+Its list of messages (`GET .../Message/`) shows what the ledger holds, and the inbound messages that `plivo.log.receive`
+or `POST /control/inbound` told it of (JSON: account, from, to, uuid; optionally at, units). `plivo.script_log("429:7")`
+and `--log-faults` are for the list alone; `--log-lag`, `--log-redacted` and `--log-requests` are as in `MessageLog`.
+
 A behaviour is `what[:argument][+accept]`:
 
     202, 400, 503, ...    that status; 202 accepts, the others only with `+accept`; `429:7` has Retry-After: 7
@@ -21,6 +25,12 @@ A behaviour is `what[:argument][+accept]`:
     huge                  202 with a megabyte           slow:0.5        202 after that many seconds
     truncated             202, breaks off in its body   redirect        307 to the same address
     drip                  202, one byte at a time
+
+Of these the list knows garbage, empty, truncated, huge, reset-before, reset-after, silent, slow:0.5, every status, and
+
+    short                 the first row is left out, and no next page named
+    nothing               an empty list that counts no rows, whatever there is
+    repeated              the first page whatever the offset
 """
 
 from __future__ import annotations
@@ -43,7 +53,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
 
+from tests.providers.plivo_log import MessageLog, broken_list
 from tests.providers.plivo_protocol import PATH, Ledger, complaints, post_signed, report_fields
 
 #: Of the other behaviours, those after which Plivo has the message.
@@ -94,15 +106,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_one_request(self) -> None:
         try:
-            if not self.connection.recv(1, socket.MSG_PEEK):
-                self.close_connection = True
-                return
+            first = self.connection.recv(16, socket.MSG_PEEK)
         except OSError:
+            first = b""
+        if not first:
             self.close_connection = True
             return
-        self.behaviour = self.server.next_behaviour()
+        listing = first.startswith(b"GET ")
+        control = first.startswith(b"POST /control/")
+        self.behaviour = Behaviour.parse("202") if control else self.server.next_behaviour(listing=listing)
         if self.behaviour.what == "reset-before":
-            self.server.ledger.write({"behaviour": "reset-before", "accepted": False})
+            if not listing:
+                self.server.ledger.write({"behaviour": "reset-before", "accepted": False})
             self._reset()
             return
         with contextlib.suppress(ConnectionError):
@@ -110,6 +125,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path == "/control/inbound":
+            self._answer(200, {"uuid": self.server.told_of(json.loads(body))})
+            return
         match = PATH.fullmatch(self.path)
         account = match["account"] if match else ""
         status, payload, wrong = self._judge(account, body)
@@ -132,6 +150,22 @@ class Handler(BaseHTTPRequestHandler):
             self._behave(message_uuid)
         if report:
             report.start()
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        match = PATH.fullmatch(parts.path)
+        if match is None:
+            self._answer(404, {"error": "path"})
+        elif not self.server.knows(match["account"], self.headers.get("Authorization", "")):
+            self._answer(401, {"error": "credentials"})
+        elif wait := self.server.log.wait_needed(match["account"]):
+            self._answer(429, {"error": "too many requests"}, {"Retry-After": str(int(wait) + 1)})
+        else:
+            status, answer, more = self.server.answer_list(match["account"], parts.query, self.behaviour)
+            if status:
+                self._answer(status, answer, **more)
+            else:
+                self._behave("")
 
     def _judge(self, account: str, body: bytes) -> tuple[int, dict[str, Any], list[str]]:
         """The status that the request deserves, whatever the script says; 202 leaves it to the script."""
@@ -231,6 +265,8 @@ class FakePlivo(ThreadingHTTPServer):
         faults: Mapping[str, float] | None = None,
         seed: int = 0,
         reports: Reports | None = None,
+        log: MessageLog | None = None,
+        log_faults: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.accounts = accounts
@@ -239,9 +275,12 @@ class FakePlivo(ThreadingHTTPServer):
         self.closing = threading.Event()
         self.reports = reports or Reports()
         self.sent_reports: list[SentReport] = []
+        self.log = log or MessageLog()
         self._faults = dict(faults or {})
+        self._log_faults = dict(log_faults or {})
         self._chance = random.Random(seed)
         self._scripted: deque[str] = deque()
+        self._scripted_log: deque[str] = deque()
         self._lock = threading.Lock()
         self._reporting = threading.Condition()
         self._unfinished = 0
@@ -280,16 +319,51 @@ class FakePlivo(ThreadingHTTPServer):
         with self._lock:
             self._scripted.extend(behaviours)
 
-    def next_behaviour(self) -> Behaviour:
+    def script_log(self, *behaviours: str) -> None:
+        """What the next requests for the list meet, one each."""
+        for behaviour in behaviours:
+            Behaviour.parse(behaviour)
         with self._lock:
-            if self._scripted:
-                return Behaviour.parse(self._scripted.popleft())
-            draw = self._chance.random()
-        for behaviour, share in self._faults.items():
+            self._scripted_log.extend(behaviours)
+
+    def next_behaviour(self, *, listing: bool = False) -> Behaviour:
+        scripted, faults = (self._scripted_log, self._log_faults) if listing else (self._scripted, self._faults)
+        with self._lock:
+            if scripted:
+                return Behaviour.parse(scripted.popleft())
+            draw = self._chance.random() if faults or not listing else 1.0
+        for behaviour, share in faults.items():
             draw -= share
             if draw < 0:
                 return Behaviour.parse(behaviour)
-        return Behaviour.parse(self.default)
+        return Behaviour.parse("202" if listing else self.default)
+
+    def answer_list(self, account: str, query: str, told: Behaviour) -> tuple[int, object, dict[str, Any]]:
+        """Status, body and the rest of an answer to a request for the list; 0 where none comes.
+
+        Its word for a reply's status is that of the last report.
+        """
+        status = self.reports.statuses[-1] if self.reports.statuses else "sent"
+        parameters = dict(parse_qsl(query)) | ({"offset": "0"} if told.what == "repeated" else {})
+        try:
+            listed = self.log.listed(account, self.entries, parameters, status)
+        except (ValueError, KeyError) as error:
+            return 400, {"error": str(error)}, {}
+        if told.what in {"202", "slow", "repeated"}:
+            self.closing.wait(float(told.argument) if told.what == "slow" else 0)
+            return 200, listed, {}
+        return broken_list(listed, told.what, told.argument)
+
+    def told_of(self, message: Mapping[str, Any]) -> str:
+        """An inbound message from outside this process; returns its id."""
+        return self.log.receive(
+            message["account"],
+            message["from"],
+            message["to"],
+            message.get("uuid", ""),
+            at=message.get("at"),
+            units=message.get("units", 1),
+        )
 
     def knows(self, account: str, authorization: str) -> bool:
         if self.accounts is None:
@@ -355,9 +429,14 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--report-shuffled", action="store_true")
     parser.add_argument("--report-to", default="", metavar="URL")
     parser.add_argument("--report-retries", default="", metavar="SECONDS,...")
+    parser.add_argument("--log-lag", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--log-redacted", action="store_true")
+    parser.add_argument("--log-requests", type=int, default=None, metavar="A_MINUTE")
+    parser.add_argument("--log-faults", default="", metavar="BEHAVIOUR=SHARE,...")
     given = parser.parse_args(None if arguments is None else list(arguments))
     faults = {name: float(share) for name, share in _pairs(given.faults)}
-    for behaviour in faults:
+    log_faults = {name: float(share) for name, share in _pairs(given.log_faults)}
+    for behaviour in (*faults, *log_faults):
         Behaviour.parse(behaviour)
     server = FakePlivo(
         port=given.port,
@@ -365,6 +444,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
         ledger=given.ledger,
         faults=faults,
         seed=given.seed,
+        log=MessageLog(lag=given.log_lag, redacted=given.log_redacted, requests_per_minute=given.log_requests),
+        log_faults=log_faults,
         reports=Reports(
             statuses=[word for word in given.reports.split(",") if word],
             times=given.report_times,

@@ -6,6 +6,7 @@ A new provider adds `tests/providers/contract/<name>.py` with its `CONTRACT`, an
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import importlib
 import itertools
 import re
@@ -18,13 +19,24 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client
 from django.utils import timezone
-from tests.providers.contract.base import Contract, Text
+from tests.providers.contract.base import Contract, LogContract, Text
 from tests.world import SENDER, Tenant, World
 
 from conversations.models import Conversation, DeliveryReport, Message, Reply
 from outbox import release, send
 from providers import http, registry
-from providers.base import Knowledge, NotVerified, Outcome, OutgoingReply, Provider, SignedRequest, Unusable
+from providers.base import (
+    Knowledge,
+    LogEntry,
+    LogQuery,
+    LogUnavailable,
+    NotVerified,
+    Outcome,
+    OutgoingReply,
+    Provider,
+    SignedRequest,
+    Unusable,
+)
 
 URL = "https://hotline.example.org/hooks/x/message/"
 SECRET, OTHER = "the-secret-of-this-account", "the-secret-of-another-account"
@@ -233,6 +245,81 @@ def test_what_its_answers_teach(case: Case, settings: Any) -> None:
             assert not {SECRET, SENDER, reply.text} & {outcome.detail}
             assert len(outcome.detail) <= 60
         http.client().close()
+
+
+# --- its log ----------------------------------------------------------------------------------------------------------
+NOON = datetime.datetime(2026, 11, 2, 12, tzinfo=datetime.UTC)
+HOUR = datetime.timedelta(hours=1)
+
+
+def log_entries(count: int, *, inbound: bool) -> list[LogEntry]:
+    """One entry a minute, from noon on."""
+    ours, theirs = "33937000001", SENDER
+    sender, recipient = (theirs, ours) if inbound else (ours, theirs)
+    kind = "in" if inbound else "out"
+    return [
+        LogEntry(f"{kind}-{n}", inbound, sender, recipient, NOON + datetime.timedelta(minutes=n), units=n % 3 + 1)
+        for n in range(count)
+    ]
+
+
+@pytest.fixture
+def logged(case: Case, settings: Any) -> Iterator[tuple[LogContract, Any]]:
+    """The provider's part for its log, and a server with 50 entries a direction; skipped where there is no log."""
+    assert (case.provider.log is None) == (case.contract.log is None)
+    if case.contract.log is None:
+        pytest.skip("a provider without a log")
+    with case.contract.carrier(settings) as carrier:
+        case.contract.log.write(carrier, log_entries(50, inbound=True))
+        case.contract.log.write(carrier, log_entries(50, inbound=False))
+        yield case.contract.log, carrier
+
+
+def read_log(case: Case, query: LogQuery, secret: str = SECRET) -> list[LogEntry]:
+    """The whole listing, as a caller walks through it."""
+    found: list[LogEntry] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = case.provider.read_log(query, case.contract.credentials(secret, ""), cursor)
+        found += page.entries
+        cursor = page.next
+    return found
+
+
+@pytest.mark.parametrize("inbound", [True, False])
+@pytest.mark.parametrize(("first", "last"), [(0, 49), (10, 29), (10, 10), (-30, -10), (5, 44), (40, 90)])
+def test_its_log_shows_all_of_one_direction_from_and_until(
+    case: Case, logged: tuple[LogContract, Any], first: int, last: int, inbound: bool
+) -> None:
+    minute = datetime.timedelta(minutes=1)
+    found = read_log(case, LogQuery(NOON + first * minute, NOON + last * minute, inbound))
+    wanted = [entry for n, entry in enumerate(log_entries(50, inbound=inbound)) if first <= n <= last]
+    assert sorted((e.id, e.inbound, e.sender, e.recipient, e.at, e.units) for e in found) == sorted(
+        (e.id, e.inbound, e.sender, e.recipient, e.at, e.units) for e in wanted
+    )
+    assert all(entry.cost is not None and entry.status is not None for entry in found)
+
+
+def test_a_log_that_cannot_be_read_never_looks_like_a_whole_one(case: Case, logged: tuple[LogContract, Any]) -> None:
+    contract, carrier = logged
+    query = LogQuery(NOON, NOON + HOUR, inbound=False)
+    credentials = case.contract.credentials(SECRET, "")
+    whole = case.provider.read_log(query, credentials)
+    assert len(whole.entries) == contract.page
+    for fault in contract.faults:
+        for cursor in ("", whole.next):
+            assert cursor is not None
+            carrier.script_log(fault)
+            with pytest.raises(LogUnavailable) as raised:
+                case.provider.read_log(query, credentials, cursor)
+            assert raised.value.retry_after is None, fault
+            assert 0 < len(str(raised.value)) <= 60
+            assert not any(secret in str(raised.value) for secret in (SECRET, SENDER, "33937000001"))
+    carrier.script_log(contract.wait)
+    with pytest.raises(LogUnavailable) as raised:
+        case.provider.read_log(query, credentials)
+    assert raised.value.retry_after == 7
+    assert case.provider.read_log(query, credentials) == whole
 
 
 # --- at the webhook ---------------------------------------------------------------------------------------------------

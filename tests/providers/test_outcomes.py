@@ -25,7 +25,7 @@ from tests.world import AUTH_ID, World, message_fields
 
 from conversations.models import Conversation, Message, Reply
 from hotlines.models import Account
-from outbox import release, send, sweeps
+from outbox import breaker, release, send, sweeps
 from providers import http
 from providers.base import Knowledge, Outcome, OutgoingReply
 from providers.plivo import Plivo
@@ -337,7 +337,8 @@ def test_the_log_of_a_call_holds_neither_number_nor_text(
     for behaviour, *_rest in TABLE:
         plivo.script(behaviour)
         Reply.objects.filter(pk=reply.pk).update(state="released", provider_id="", due_at=timezone.now())
-        Account.objects.update(sending_paused_at=None, sending_paused_reason="", resume_sending_at=None)
+        resumed = {"sending_paused_at": None, "sending_paused_reason": "", "resume_sending_at": None}
+        Account.objects.update(**resumed, **breaker.CLOSED)
         assert send.send_one(timezone.now())
     for secret in ("33639980123", "Réponse", world.north.hotline.hook_token, TOKEN):
         assert secret not in caplog.text

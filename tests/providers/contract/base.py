@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from providers.base import Credentials, Delivery, Knowledge, SignedRequest
+from providers.base import Credentials, Delivery, Knowledge, LogEntry, SignedRequest
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,19 @@ class SignReport(Protocol):
 
 
 @dataclass(frozen=True)
+class LogContract:
+    """`write(carrier, entries)` puts entries of both directions into the log of the loopback server in its place, which
+    does for its next requests what `script_log` tells it. Each of `faults` must be noticed, on any page.
+    """
+
+    write: Callable[[Any, Sequence[LogEntry]], None]
+    page: int
+    faults: Sequence[str]
+    #: A fault that asks for a pause of 7 seconds.
+    wait: str
+
+
+@dataclass(frozen=True)
 class Contract:
     """`credentials(secret, previous)` is what an account holds while its secret changes from `previous`.
 
@@ -46,3 +59,4 @@ class Contract:
     words: Mapping[str, Delivery]
     carrier: Callable[[Any], AbstractContextManager[Any]]
     answers: Mapping[str, Knowledge]
+    log: LogContract | None = None

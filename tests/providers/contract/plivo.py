@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.providers.contract.base import Contract, Text
+from tests.providers.contract.base import Contract, LogContract, Text
 from tests.providers.fake_plivo import FakePlivo
 from tests.providers.plivo_protocol import report_fields, signed_headers
 from tests.world import AUTH_ID
 
-from providers.base import Credentials, Delivery, Knowledge, SignedRequest
+from providers.base import Credentials, Delivery, Knowledge, LogEntry, SignedRequest
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -59,6 +59,16 @@ def carrier(settings: Any) -> Iterator[FakePlivo]:
         yield server
 
 
+def write_log(server: FakePlivo, entries: Sequence[LogEntry]) -> None:
+    for entry in entries:
+        at = entry.at.timestamp()
+        if entry.inbound:
+            server.log.receive(AUTH_ID, entry.sender, entry.recipient, entry.id, at=at, units=entry.units or 1)
+        else:
+            sent = {"accepted": True, "account": AUTH_ID, "src": entry.sender, "dst": entry.recipient}
+            server.entries.append({**sent, "uuid": entry.id, "at": at, "units": entry.units or 1})
+
+
 CONTRACT = Contract(
     credentials=credentials,
     message=message,
@@ -85,4 +95,13 @@ CONTRACT = Contract(
         "garbage": Knowledge.UNKNOWN,
         "reset-after": Knowledge.UNKNOWN,
     },
+    log=LogContract(
+        write=write_log,
+        page=20,
+        faults=[
+            *("400", "401", "403", "404", "405", "500", "503", "307", "204", "206"),
+            *("garbage", "empty", "huge", "truncated", "silent:2", "reset-before", "reset-after", "short"),
+        ],
+        wait="429:7",
+    ),
 )
