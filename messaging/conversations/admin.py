@@ -28,7 +28,7 @@ from organizations.tenancy import EDIT
 from organizations.widgets import RadioGroup
 from privacy import pseudonyms
 
-from . import blocks, threads
+from . import blocks, missed, threads
 from .models import Block, Conversation
 from .words import BlockCause
 
@@ -390,3 +390,4 @@ def blocks_of(_request: HttpRequest, hotline: Hotline) -> Mapping[str, Any]:
 
 
 extension.add_panel(extension.Panel("conversations/blocks_panel.html", blocks_of))
+extension.add_panel(missed.PANEL)

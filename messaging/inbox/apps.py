@@ -7,6 +7,9 @@ class InboxConfig(AppConfig):
     verbose_name = _("Inbox")
 
     def ready(self) -> None:
-        from . import hooks
+        from outbox import sweeps
+
+        from . import hooks, reconcile
 
         hooks.connect()
+        sweeps.add(sweeps.Sweep(reconcile.reconcile_inbound, every=60.0))

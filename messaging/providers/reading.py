@@ -55,12 +55,16 @@ def reading_of(account: Account, now: datetime.datetime) -> LogReading:
     return reading
 
 
-def page(account: Account, reading: LogReading, query: LogQuery, cursor: str = "") -> LogPage:
-    """One page, which costs one request of the provider's rate. Raises `LogUnavailable`."""
+def page(account: Account, reading: LogReading, query: LogQuery, cursor: str = "", *, share: float = 1.0) -> LogPage:
+    """One page, which costs one request; `share` of the provider's rate is what the caller may use.
+
+    Raises `LogUnavailable`.
+    """
     provider, log = _provider(account)
     if query.since < timezone.now() - datetime.timedelta(days=log.days):
         raise LogUnavailable("older than the provider keeps")
-    _take_request(reading, settings.LOG_REQUESTS_PER_MINUTE or log.requests_per_minute)
+    allowed = settings.LOG_REQUESTS_PER_MINUTE or log.requests_per_minute
+    _take_request(reading, max(1, int(allowed * share)))
     try:
         return provider.read_log(query, _credentials(account), cursor)
     except LogUnavailable as error:
