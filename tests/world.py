@@ -51,7 +51,14 @@ def build_tenant(name: str, number: str, **hotline: Any) -> Tenant:
         name=f"{name} line",
         number=number,
         state=Hotline.State.ACTIVE,
-        **{"kind": "anti-harassment", "reply_limit": 5, "delay_seconds": 0, "jitter_seconds": 0, **hotline},
+        **{
+            "kind": "anti-harassment",
+            "reply_limit": 5,
+            "delay_seconds": 0,
+            "jitter_seconds": 0,
+            "messages_per_second": 500,
+            **hotline,
+        },
     )
     for language, text in (("fr", f"Réponse de {name}."), ("en", f"Reply of {name}.")):
         ReplyTemplate.objects.create(organization=organization, hotline=row, language=language, text=text)

@@ -6,7 +6,8 @@ import logging
 
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.utils import translation
+from django.utils import timezone, translation
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from hotlines.models import Account
@@ -28,6 +29,23 @@ def mail(organization: Organization, subject: str, body: str) -> bool:
         log.error("mail to organization %s failed: %s", organization.pk, type(error).__name__)
         return False
     return True
+
+
+def provider_silent(account: Account) -> bool:
+    """Once for each silence: the provider does not answer, so replies wait. Whether the mail left."""
+    with translation.override(settings.LANGUAGE_CODE):
+        since = account.unanswered_since or timezone.now()
+        return mail(
+            account.organization,
+            _("Paravent: the provider of %(account)s does not answer") % {"account": account.label},
+            _(
+                "The provider of the account “%(account)s” has not answered since %(since)s (UTC). Its replies wait, "
+                "for a day at most, and Paravent goes on trying: when the provider answers again they leave by "
+                "themselves, at each number's pace.\n\n"
+                "Nothing has to be done here. The provider's status page may say more."
+            )
+            % {"account": account.label, "since": date_format(since, "SHORT_DATETIME_FORMAT")},
+        )
 
 
 def account_paused(account: Account, reason: str) -> None:

@@ -28,7 +28,8 @@ from providers import registry
 from providers.base import Credentials, Knowledge, Outcome, OutgoingReply
 from shield import timing
 
-from . import alerts, faults
+from . import alerts, breaker, faults, pace
+from .clock import Stopwatch
 from .release import given_up, must_not_be_sent, set_aside
 
 log = logging.getLogger("paravent.outbox")
@@ -38,22 +39,34 @@ _FIRST_BACKOFF = 5.0
 _MOST_DOUBLINGS = 6
 #: How many replies one call of `claim` looks at; whatever is wrong with a row, the search for another one ends.
 _MOST_LOOKS = 200
+_NO_TIME = datetime.timedelta(0)
 
 
-def send_one(now: datetime.datetime, clock_ahead: datetime.timedelta = datetime.timedelta(0)) -> bool:
-    """Claim and send the most urgent released reply. False when there is none."""
+class Unasked(Outcome):
+    """What came of an attempt that ended before the provider was asked: it teaches nothing about the provider."""
+
+
+class _Taken(Exception):
+    """Another worker took the last place of this number, or is the attempt of this account."""
+
+
+def send_one(now: datetime.datetime, clock_ahead: datetime.timedelta = _NO_TIME) -> bool:
+    """Claim and send the most urgent released reply that may leave now. False when there is none."""
+    watch = Stopwatch()
     reply = claim(now, clock_ahead)
     if reply is None:
         return False
-    record(reply, _call(reply))
+    record(reply, _call(reply, watch), clock_ahead)
     return True
 
 
-def claim(now: datetime.datetime, clock_ahead: datetime.timedelta = datetime.timedelta(0)) -> Reply | None:
+def claim(now: datetime.datetime, clock_ahead: datetime.timedelta = _NO_TIME) -> Reply | None:
     """Take one reply for this worker, committed on return; what must not leave now is given up or moved on the way.
 
-    The claim is dated by the database's clock (`clock_ahead` of ours), because another host will judge its lease.
+    Everything is judged and dated by the database's clock (`clock_ahead` of ours): other hosts judge the claim's lease,
+    its number's pace and its account's breaker.
     """
+    now += clock_ahead
     beaten: set[int] = set()
     for _ in range(_MOST_LOOKS):
         reply = None
@@ -63,7 +76,9 @@ def claim(now: datetime.datetime, clock_ahead: datetime.timedelta = datetime.tim
                 if reply is None:
                     return None
                 if _may_leave(reply, now):
-                    return _claimed(reply, now + clock_ahead)
+                    return _claimed(reply, now)
+        except _Taken:
+            continue  # undone, and its `due_at` untouched: the next look passes over what cannot leave now
         except IntegrityError as error:
             # Another worker put a reply of this conversation in flight between our look and our claim. Once.
             if reply is not None and reply.pk not in beaten:
@@ -92,6 +107,8 @@ def _next(now: datetime.datetime) -> Reply | None:
     ready = (
         Reply.objects.filter(
             Q(hotline__account__resume_sending_at__isnull=True) | Q(hotline__account__resume_sending_at__lte=now),
+            breaker.lets_through(now),
+            ~Q(hotline__in=pace.busy_numbers(now).values("hotline")),
             ~Exists(in_flight),
             ~Exists(earlier),
             state=ReplyState.RELEASED,
@@ -124,23 +141,34 @@ def _may_leave(reply: Reply, now: datetime.datetime) -> bool:
 
 
 def _claimed(reply: Reply, now: datetime.datetime) -> Reply:
+    """Raises `_Taken`, and the transaction is undone, where the account or the number lets nothing through now.
+
+    The number's place comes last: its row is the one that all workers share, and locked until the commit.
+    """
+    token = uuid.uuid4()
     Reply.objects.filter(pk=reply.pk).update(
-        state=ReplyState.CLAIMED, claimed_at=now, claim_token=uuid.uuid4(), attempts=F("attempts") + 1
+        state=ReplyState.CLAIMED, claimed_at=now, claim_token=token, attempts=F("attempts") + 1
     )
-    reply.refresh_from_db(fields=["state", "claimed_at", "claim_token", "attempts"])
+    if not breaker.admit(reply.hotline.account, token, now) or not pace.take_of_number(reply.hotline, now):
+        raise _Taken
+    reply.state, reply.claimed_at, reply.claim_token = ReplyState.CLAIMED, now, token
+    reply.attempts += 1  # locked since it was read
     return reply
 
 
-def _call(reply: Reply) -> Outcome:
-    """One attempt. What fails before the provider is asked is known not to be sent; what fails in its file is not."""
+def _call(reply: Reply, watch: Stopwatch | None = None) -> Outcome:
+    """One attempt. What fails before the provider is asked is known not to be sent; what fails in its file is not.
+
+    `watch` runs since before the claim: a worker that was frozen meanwhile must not send what others gave up.
+    """
     account = reply.hotline.account
     try:
         provider = registry.get(account.provider)
     except registry.UnknownProvider:
-        return Outcome(Knowledge.ACCOUNT_REFUSED, detail="provider not offered here")
+        return Unasked(Knowledge.ACCOUNT_REFUSED, detail="provider not offered here")
     credentials = _credentials(account)
     if not credentials:
-        return Outcome(Knowledge.ACCOUNT_REFUSED, detail="no readable credentials")
+        return Unasked(Knowledge.ACCOUNT_REFUSED, detail="no readable credentials")
     try:
         outgoing = OutgoingReply(
             uuid=reply.uuid,
@@ -150,10 +178,13 @@ def _call(reply: Reply) -> Outcome:
             report_url=report_url(reply),
         )
     except (vault.Unreadable, ValueError) as error:
-        return Outcome(Knowledge.REFUSED, detail=type(error).__name__)
+        return Unasked(Knowledge.REFUSED, detail=type(error).__name__)
     except Exception as error:  # noqa: BLE001  a fault of ours: nothing was sent, and it may be mended within the day
         log.error("reply %s could not be prepared: %s", reply.pk, faults.named(error))
-        return Outcome(Knowledge.REFUSED_FOR_NOW, detail=type(error).__name__)
+        return Unasked(Knowledge.REFUSED_FOR_NOW, detail=type(error).__name__)
+    if watch is not None and watch.seconds() > settings.CLAIM_LEASE - 5 * settings.PROVIDER_TIMEOUT:
+        log.warning("reply %s: this worker stood still since its claim, and does not send", reply.pk)
+        return Unasked(Knowledge.REFUSED_FOR_NOW, detail="claim too old")
     try:
         return provider.send(outgoing, credentials)
     except Exception as error:  # noqa: BLE001  a fault of the provider's file: it may have sent
@@ -191,13 +222,13 @@ def report_url(reply: Reply) -> str:
     return f"{settings.PUBLIC_URL}{path}"
 
 
-def record(reply: Reply, outcome: Outcome) -> None:
+def record(reply: Reply, outcome: Outcome, clock_ahead: datetime.timedelta = _NO_TIME) -> None:
     """Write what the call taught, if this worker still holds the claim (SECURITY.md 2.5).
 
     A claim that was lost meanwhile (lease over, settled by a report) says more than we know: it stays. What the call
     taught about the account holds anyhow.
     """
-    now = timezone.now()
+    now = timezone.now() + clock_ahead
     mine = Reply.objects.filter(pk=reply.pk, state=ReplyState.CLAIMED, claim_token=reply.claim_token)
     match outcome.knowledge:
         case Knowledge.ACCEPTED:
@@ -221,6 +252,10 @@ def record(reply: Reply, outcome: Outcome) -> None:
     except IntegrityError:
         # The provider gave an id it gave before, or none: it took this one, under a name that proves nothing.
         mine.update(state=ReplyState.UNKNOWN, detail="provider id used twice")
+    if isinstance(outcome, Unasked):
+        breaker.give_back(reply.hotline.account, reply.claim_token, now)
+    else:
+        breaker.learn(reply.hotline.account, reply.claim_token, outcome, now)
     if outcome.knowledge is Knowledge.ACCOUNT_REFUSED:
         pause(reply.hotline.account, outcome.detail, now)
     elif outcome.retry_after is not None:

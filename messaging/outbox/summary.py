@@ -7,8 +7,8 @@ import logging
 import zoneinfo
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
-from django.db.models import Count
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db.models import Count, Max
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,6 +18,7 @@ from conversations.words import BlockCause
 from organizations.models import Organization
 
 from . import alerts, faults
+from .models import Summary
 
 log = logging.getLogger("paravent.outbox")
 
@@ -29,7 +30,8 @@ _LONGEST_GAP = datetime.timedelta(days=7)
 def send_due(now: datetime.datetime) -> int:
     """Mail yesterday's new blocks to every organization whose morning it is; returns how many mails left.
 
-    The date is written before the mail and taken back if it fails, so that no two workers send it.
+    The day's row is written before the mail and taken back if that fails: its constraint lets one worker send it,
+    however many there are and however long the mail takes.
     """
     sent = 0
     for organization in Organization.objects.order_by("pk"):
@@ -45,11 +47,15 @@ def send_due(now: datetime.datetime) -> int:
 def _send(organization: Organization, now: datetime.datetime) -> bool:
     zone = zoneinfo.ZoneInfo(organization.time_zone)
     local = now.astimezone(zone)
-    today, before = local.date(), organization.summarized_on
+    today = local.date()
+    days = Summary.objects.filter(organization=organization)
+    before = days.aggregate(last=Max("day"))["last"]
     if local.hour < HOUR or (before is not None and before >= today):
         return False
-    mine = Organization.objects.filter(pk=organization.pk)
-    if not mine.filter(summarized_on=before).update(summarized_on=today):
+    try:
+        with transaction.atomic():
+            row = Summary.objects.create(organization=organization, day=today)
+    except IntegrityError:
         return False
     first = before if before is not None and today - before <= _LONGEST_GAP else today - datetime.timedelta(days=1)
     done = delivered = False
@@ -60,8 +66,10 @@ def _send(organization: Organization, now: datetime.datetime) -> bool:
             delivered = bool(lines) and alerts.mail(organization, subject, "\n".join(lines))
         done = delivered or not lines or not organization.alert_addresses
     finally:
-        if not done:
-            mine.filter(summarized_on=today).update(summarized_on=before)
+        if done:
+            days.filter(day__lt=today).delete()
+        else:
+            row.delete()
     return delivered
 
 

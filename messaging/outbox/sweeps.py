@@ -10,44 +10,62 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
-from conversations import sql
-
-from . import faults, release, send, summary
+from . import breaker, faults, pace, release, send, summary
+from .clock import SharedClock, shared_now
 
 log = logging.getLogger("paravent.outbox")
+
+#: Seconds to a number's next place for which a run waits: less than it takes until the next run.
+_WORTH_WAITING = 0.25
 
 
 def release_replies() -> int:
     """Give what is due its language and text."""
-    return release.release_due(timezone.now())
+    return release.release_due(shared_now())
 
 
 def send_replies(seconds: float = 20.0) -> int:
-    """Send released replies one after the other until there is none, or `seconds` are over."""
-    ahead = sql.clock_ahead()
+    """Send released replies one after the other until there is none, or `seconds` are over.
+
+    For a number's next place it waits if that is near; a slower number's turn comes with the next run.
+    """
+    clock = SharedClock()
     sent, until = 0, time.monotonic() + seconds
-    while time.monotonic() < until and send.send_one(timezone.now(), ahead):
-        sent += 1
+    while time.monotonic() < until:
+        ahead = clock.ahead()
+        if send.send_one(timezone.now(), ahead):
+            sent += 1
+            continue
+        wait = pace.seconds_to_next(clock.now())
+        if wait is None or wait > _WORTH_WAITING:
+            break
+        time.sleep(wait)
     return sent
 
 
 def keep_promises() -> int:
-    """Expired leases, replies that are too late, outcomes that will never be known."""
-    now = timezone.now()
-    shared = now + sql.clock_ahead()
-    return send.expire_leases(shared) + release.expire(now) + send.finish_unknown(shared)
+    """Expired leases, replies that are too late, outcomes that will never be known, providers that keep silent."""
+    now = shared_now()
+    return send.expire_leases(now) + release.expire(now) + send.finish_unknown(now) + breaker.tell(now)
 
 
 def daily_summary() -> int:
     """Yesterday's new blocks, to every organization whose morning it is."""
-    return summary.send_due(timezone.now())
+    return summary.send_due(shared_now())
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep, the seconds between its runs, and how many of it may well run side by side."""
+    """A sweep, the seconds between its runs, and how many of it may well run side by side.
+
+    One that is not `parallel` runs once in a period over all hosts, however many of them have a scheduler. Its turn is
+    not held while it runs: a host that dies in it delays it by one period, and one that is slower than its period meets
+    itself, so it must do no harm twice.
+    """
 
     run: Callable[[], int]
     every: float
@@ -60,9 +78,15 @@ class Sweep:
     def run_safely(self) -> None:
         """One run that raises nothing: what failed stays in its row, and the next run finds it."""
         try:
-            self.run()
+            if self.parallel > 1 or _alone() or pace.take_turn(self.name, self.every, shared_now()):
+                self.run()
         except Exception as error:  # noqa: BLE001  whoever calls us has other sweeps to run
             log.error("sweep %s failed, its rows are kept and it runs again: %s", self.name, faults.named(error))
+
+
+def _alone() -> bool:
+    """Whether one thread of one process runs all sweeps: then a row would only write to its disk every second."""
+    return settings.ENGINE == "embedded" and connection.vendor == "sqlite"
 
 
 _schedule: dict[str, Sweep] = {}

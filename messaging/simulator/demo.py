@@ -64,6 +64,7 @@ def load() -> bool:
             reply_limit=5,
             delay_seconds=line.delay_seconds,
             jitter_seconds=0,
+            messages_per_second=20,
         )
         hotline.full_clean()
         hotline.save()

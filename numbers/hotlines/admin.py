@@ -76,7 +76,7 @@ class HotlineAdmin(ScopedAdmin):
         (
             gettext_lazy("When it answers"),
             {
-                "fields": ("delay_seconds", "jitter_seconds", "quiet_from", "quiet_until"),
+                "fields": ("delay_seconds", "jitter_seconds", "quiet_from", "quiet_until", "messages_per_second"),
                 "description": gettext_lazy(
                     "The reply may arrive while the person who gave the number still stands beside the sender. The "
                     "safety delay is there for that person."

@@ -19,7 +19,7 @@ from privacy import vault
 from privacy.datakeys import FOREVER, Purpose
 
 from . import kinds
-from .policy import MAX_REPLY_LIMIT, Policy
+from .policy import FASTEST, MAX_REPLY_LIMIT, SLOWEST, USUAL, Policy
 
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 
@@ -53,6 +53,17 @@ class Account(models.Model):
     sending_paused_reason = models.CharField(_("reason"), max_length=200, blank=True, editable=False)
     #: The provider asked us to slow down until then (429).
     resume_sending_at = models.DateTimeField(null=True, editable=False)
+    # The circuit breaker, which `outbox.breaker` alone writes, by the database's clock.
+    #: Calls in a row that the provider did not answer, or answered with a fault of its own, and when they began.
+    unanswered = models.PositiveIntegerField(default=0, editable=False)
+    unanswered_since = models.DateTimeField(null=True, editable=False)
+    #: Set while the breaker is open: before then nothing is sent, then one reply, which is the attempt.
+    next_attempt_at = models.DateTimeField(null=True, editable=False)
+    #: Seconds that it waits between two attempts.
+    attempt_wait = models.PositiveIntegerField(default=0, editable=False)
+    #: The claim of the reply that is the attempt under way.
+    attempt = models.UUIDField(null=True, editable=False)
+    unanswered_told_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ScopedQuerySet.as_manager()
@@ -67,6 +78,11 @@ class Account(models.Model):
                 condition=models.Q(sending_paused_at__isnull=True, sending_paused_reason="")
                 | (models.Q(sending_paused_at__isnull=False) & ~models.Q(sending_paused_reason="")),
                 name="account_pause_has_reason",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(next_attempt_at__isnull=True, attempt__isnull=True)
+                | models.Q(next_attempt_at__isnull=False, unanswered_since__isnull=False, attempt_wait__gte=1),
+                name="account_breaker_whole",
             ),
         ]
 
@@ -161,6 +177,17 @@ class Hotline(models.Model):
     )
     quiet_from = models.TimeField(_("quiet from"), null=True, blank=True)
     quiet_until = models.TimeField(_("quiet until"), null=True, blank=True)
+    messages_per_second = models.DecimalField(
+        _("messages per second"),
+        max_digits=5,
+        decimal_places=2,
+        default=USUAL,
+        validators=[MinValueValidator(SLOWEST), MaxValueValidator(FASTEST)],
+        help_text=_(
+            "The pace at which the provider lets this number send. When many write at once, replies wait their turn. "
+            "Ask the provider before you raise it."
+        ),
+    )
     hook_token = models.CharField(max_length=22, unique=True, default=new_hook_token, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -193,6 +220,10 @@ class Hotline(models.Model):
             models.CheckConstraint(
                 condition=models.Q(successor__isnull=True) | ~models.Q(successor=models.F("pk")),
                 name="hotline_not_own_successor",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(messages_per_second__gte=SLOWEST, messages_per_second__lte=FASTEST),
+                name="hotline_pace_in_range",
             ),
         ]
 

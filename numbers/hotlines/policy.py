@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import zoneinfo
 from dataclasses import dataclass, field
 
 #: No hotline may answer one sender more often than this in an episode, whatever is typed into its page.
 MAX_REPLY_LIMIT = 10
+#: Messages per second of one number. Carriers hold a French long number to one in two seconds, Plivo a long code to one
+#: a second; no short code is allowed as many as the last.
+SLOWEST, USUAL, FASTEST = decimal.Decimal("0.10"), decimal.Decimal("1.00"), decimal.Decimal("500.00")
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,6 @@ class Organization(models.Model):
         blank=True,
         help_text=_("Receives the daily summary of blocks and alerts. Empty: the owners receive them."),
     )
-    #: Local date of the last daily summary, so that several workers send it once.
-    summarized_on = models.DateField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OrganizationQuerySet.as_manager()

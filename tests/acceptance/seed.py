@@ -34,6 +34,7 @@ def seed(wanted: plan.Plan, fault: str) -> dict[str, dict[str, str]]:
         state=Hotline.State.ACTIVE,
         delay_seconds=0,
         jitter_seconds=0,
+        messages_per_second=500,
     )
     places = {
         plan.FIVE: (world.north.hotline, world.north),

@@ -18,7 +18,9 @@ from conversations.models import Block, Conversation, DeliveryReport, Message, R
 from hotlines.models import Account, EndpointPin, Hotline
 from hotlines.policy import MAX_REPLY_LIMIT
 from organizations.models import Invitation, Member, Organization
+from outbox.models import Summary, SweepTurn
 from privacy.models import DataKey
+from providers.models import LogReading
 from replies.models import ReplyTemplate
 from simulator.models import PhoneText
 
@@ -181,6 +183,11 @@ def two_sender_blocks(rows: Rows) -> None:
         again(rows.block, conversation=None, sender_key=b"s" * 16, cause="person", reason="threats", episode=None)
 
 
+def reading_of(rows: Rows) -> LogReading:
+    account = rows.world.north.account
+    return LogReading.objects.create(account=account, identity=b"i" * 16, inbound_until=NOW)
+
+
 def two_defaults(rows: Rows) -> None:
     for _ in range(2):
         again(rows.template, hotline=None)
@@ -199,6 +206,12 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "Account.uuid": lambda rows: again(rows.world.north.account, label="new", uuid=rows.world.south.account.uuid),
     "account_label_once": lambda rows: again(rows.world.north.account),
     "account_pause_has_reason": lambda rows: set_to(rows.world.north.account, sending_paused_at=NOW),
+    "account_breaker_whole": lambda rows: set_to(rows.world.north.account, next_attempt_at=NOW),
+    "hotline_pace_in_range": lambda rows: set_to(rows.hotline, messages_per_second=0),
+    "summary_once_a_day": lambda rows: again(
+        Summary.objects.create(organization=rows.world.north.organization, day=NOW.date())
+    ),
+    "SweepTurn.name": lambda _rows: again(SweepTurn.objects.create(name="release_replies", free_at=NOW)),
     "Hotline.uuid": lambda rows: again(rows.hotline, uuid=rows.world.south.hotline.uuid),
     "Hotline.number": lambda rows: again(rows.hotline, number=rows.world.south.hotline.number),
     "Hotline.hook_token": lambda rows: again(rows.hotline, hook_token=rows.world.south.hotline.hook_token),
@@ -210,6 +223,9 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "hotline_not_own_successor": lambda rows: set_to(rows.hotline, successor=rows.hotline.pk),
     "pin_once_per_endpoint": lambda rows: again(rows.pin),
     "pin_endpoint_known": lambda rows: set_to(rows.pin, endpoint="fax"),
+    # providers
+    "LogReading.account": lambda rows: again(reading_of(rows)),
+    "reading_cursor_has_window": lambda rows: set_to(reading_of(rows), inbound_cursor="20"),
     # replies
     "template_once_per_hotline": lambda rows: again(rows.template),
     "template_once_per_organization": two_defaults,

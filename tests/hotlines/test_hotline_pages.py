@@ -62,6 +62,7 @@ def fields_of(hotline: Hotline, **changes: Any) -> dict[str, Any]:
         "block_hours": "90 days",
         "delay_seconds": "1 h",
         "jitter_seconds": "15 min",
+        "messages_per_second": "1",
         **changes,
     }
 

@@ -13,9 +13,10 @@ from tests.world import SENDER
 
 from conversations.models import Block, Conversation, Message, Reply
 from conversations.models import DeliveryReport as ReportRow
-from hotlines.models import Hotline
+from hotlines.models import Account, Hotline
 from inbox import hooks, receive
-from outbox import reports
+from outbox import breaker, reports
+from outbox.models import NumberPace
 from providers.base import (
     Credentials,
     Delivery,
@@ -103,5 +104,6 @@ def reported(
 
 def empty_tables() -> None:
     """Take back all that travelled, for the next generated example on a database that commits."""
-    for model in (ReportRow, Block, Reply, Message, Conversation):
+    for model in (ReportRow, Block, Reply, Message, Conversation, NumberPace):
         model._default_manager.all().delete()
+    Account.objects.update(**breaker.CLOSED)

@@ -18,7 +18,7 @@ from tests.world import World
 
 from config.celery import app, plan_sweeps
 from conversations.models import Reply
-from outbox import embedded, faults, send, sweeps, tasks
+from outbox import clock, embedded, faults, send, sweeps, tasks
 from outbox.sweeps import Sweep
 
 
@@ -41,7 +41,7 @@ class Quick:
             return 0
 
         run.__name__ = name
-        return Sweep(run, every=0.0)
+        return Sweep(run, every=0.0, parallel=2)  # no turn to take, so no database
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_a_task_that_fails_says_nothing_personal(
     def fault() -> int:
         raise ValueError("33639980101")
 
-    monkeypatch.setitem(sweeps._schedule, "send_replies", Sweep(fault, every=1.0))
+    monkeypatch.setitem(sweeps._schedule, "send_replies", Sweep(fault, every=1.0, parallel=4))
     with caplog.at_level(logging.INFO):
         assert tasks.sweep.apply(args=["send_replies"]).successful()
     assert "ValueError at test_engines.py:" in caplog.text
@@ -233,9 +233,9 @@ def test_promises_are_kept_by_the_sweep(world: World) -> None:
 def test_the_databases_clock_dates_a_claim(world: World, carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether its host's clock runs before or after: claims and their expiry use one clock."""
     minutes = datetime.timedelta(minutes=10)
-    monkeypatch.setattr(sweeps.sql, "clock_ahead", lambda: minutes)
+    monkeypatch.setattr(clock.sql, "clock_ahead", lambda: minutes)
     dated = []
-    monkeypatch.setattr(send, "record", lambda reply, _outcome: dated.append(reply.claimed_at))
+    monkeypatch.setattr(send, "record", lambda reply, *_rest: dated.append(reply.claimed_at))
     assert written(world.north.hotline) is not None
     sweeps.release_replies()
     before = timezone.now()

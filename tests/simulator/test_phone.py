@@ -81,10 +81,10 @@ def test_a_report_that_overtakes_the_answer_of_its_call_settles_the_reply(
     write(hotline, "Salut")
     record = send.record
 
-    def report_first(reply: Reply, outcome: Any) -> None:
+    def report_first(reply: Reply, outcome: Any, *clock: Any) -> None:
         (report,) = state(hotline)["reports"]
         assert post(report).status_code == 200
-        record(reply, outcome)
+        record(reply, outcome, *clock)
 
     monkeypatch.setattr(send, "record", report_first)
     send_what_is_due()
