@@ -57,11 +57,10 @@ def reconcile_inbound() -> int:
 
 def _reconcile_all(missed: Counter[Hotline]) -> None:
     for account in Account.objects.filter(hotlines__isnull=False).distinct().order_by("pk"):
-        terms = reading.terms(account)
-        if terms is None:
-            continue
         try:
-            _reconcile(account, terms, timezone.now(), missed)
+            terms = reading.terms(account)
+            if terms is not None:
+                _reconcile(account, terms, timezone.now(), missed)
         except LogUnavailable as error:
             log.warning("the list of account %s cannot be read now: %s", account.pk, error)
         except (OperationalError, InterfaceError):  # it is the database that fails, and not this account

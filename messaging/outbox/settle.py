@@ -110,10 +110,9 @@ def settle_unknown() -> int:
     due = Reply.objects.filter(state=ReplyState.UNKNOWN, claimed_at__lte=now - _lease() - _settle_time())
     settled = 0
     for account in Account.objects.filter(pk__in=due.values("hotline__account")).order_by("pk"):
-        if reading.terms(account) is None:
-            continue
         try:
-            settled += _settle_account(account, due.filter(hotline__account=account), now)
+            if reading.terms(account) is not None:
+                settled += _settle_account(account, due.filter(hotline__account=account), now)
         except LogUnavailable as error:
             log.warning("the log of account %s cannot be read now: %s", account.pk, error)
         except (OperationalError, InterfaceError):  # it is the database that fails, and not this account
