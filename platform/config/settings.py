@@ -120,6 +120,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     DATABASES["default"]["OPTIONS"] = {
+        # What the URL asks for, such as ?sslmode=verify-full for a server on another host.
+        **DATABASES["default"].get("OPTIONS", {}),
         "connect_timeout": 2,
         # Plans are kept on each connection: planning was half of what a webhook cost the database. A pooler that
         # shares one connection between transactions cannot keep them; then PARAVENT_DATABASE_PREPARED=0.

@@ -22,10 +22,14 @@ SAFE = {
 
 def check(tmp_path: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
     """`manage.py check` in a process of its own, with `SAFE` and `changes` as its whole environment."""
+    return manage(tmp_path, "check", *arguments, **changes)
+
+
+def manage(tmp_path: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PARAVENT_", "DJANGO_"))}
     settings = {name: value for name, value in {**SAFE, **changes}.items() if value}
     return subprocess.run(
-        [sys.executable, "manage.py", "check", *arguments],
+        [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
         env={**kept, "PARAVENT_DATA_DIR": str(tmp_path), **settings},
         capture_output=True,
@@ -75,6 +79,13 @@ def test_a_secret_may_be_in_a_file(tmp_path: Path, name: str) -> None:
     file.write_text(SAFE[name] + "\n")
     done = check(tmp_path, "--deploy", "--fail-level", "WARNING", **{name: "", f"{name}_FILE": str(file)})
     assert done.returncode == 0, done.stderr
+
+
+def test_the_database_url_may_ask_for_tls(tmp_path: Path) -> None:
+    url = "postgres://paravent@db.example.org/paravent?sslmode=verify-full"
+    done = manage(tmp_path, "diffsettings", PARAVENT_DATABASE_URL=url)
+    assert "'sslmode': 'verify-full'" in done.stdout
+    assert "'connect_timeout': 2" in done.stdout
 
 
 def test_a_demo_may_do_what_production_may_not(tmp_path: Path) -> None:
