@@ -336,7 +336,8 @@ def _guard(log: Path, folder: str, stop_signal: int, command: Sequence[str]) -> 
     stopping = threading.Event()
 
     def stop() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1):  # not by sys.stdin: a thread that waits in its buffer would break the end of the guard
+            pass
         stopping.set()
         server.send_signal(stop_signal)
         try:

@@ -122,7 +122,7 @@ def _machine(run: Run) -> list[str]:
     failures = run.failures()
     return [
         f"- Date: {datetime.now(UTC):%Y-%m-%d}",
-        f"- Machine: {_cores()} cores of {_processor()}, {_memory()} GB, Linux {platform.release().split('-')[0]}",
+        f"- Machine: {machine()}",
         f"- Software: Python {platform.python_version()}, {versions}, PostgreSQL {run.postgresql} (fsync on)",
         f"- Other work on the machine meanwhile: {run.others:.0%} of its processors",
         f"- Floors: {'; '.join(failures) if failures else 'all hold'}",
@@ -186,6 +186,11 @@ def _method(run: Run) -> list[str]:
 def _floors(run: Run) -> str:
     parts = [f"({key}) {r.case.floor:.2f}" for key, r in run.results.items() if r.case.floor is not None]
     return f"{' and '.join(parts)} of (a), and at most {MOST_STATEMENTS} statements for (b)"
+
+
+def machine() -> str:
+    """What it was measured on, in a line."""
+    return f"{_cores()} cores of {_processor()}, {_memory()} GB, Linux {platform.release().split('-')[0]}"
 
 
 def _cores() -> int:

@@ -1,0 +1,155 @@
+"""What is left of a run, for the verdict: both ledgers, and a dump of the database when nothing runs any more."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from tests.acceptance import site
+from tests.chaos.generator import Attempt
+from tests.chaos.plan import Plan
+from tests.services import PostgreSQL
+
+_MESSAGES = """
+    SELECT m.provider_id, h.number, m.disposition FROM conversations_message m
+    JOIN hotlines_hotline h ON h.id = m.hotline_id
+"""
+_REPLIES = """
+    SELECT r.uuid, m.provider_id, h.number, r.slot, r.state, r.attempts, r.provider_id, r.detail
+    FROM conversations_reply r JOIN conversations_message m ON m.id = r.message_id
+    JOIN hotlines_hotline h ON h.id = r.hotline_id ORDER BY r.id
+"""
+_OPEN = "SELECT count(*) FROM conversations_reply WHERE state IN ('pending', 'released', 'claimed', 'unknown')"
+
+
+class Database(Protocol):
+    def rows(self, statement: str) -> list[tuple[str, ...]]:
+        """What a SELECT gives, every value as text."""
+
+
+@dataclass(frozen=True)
+class OnPostgreSQL:
+    server: PostgreSQL
+
+    def rows(self, statement: str) -> list[tuple[str, ...]]:
+        lines = self.server.execute(" ".join(statement.split()), "paravent").splitlines()
+        return [tuple(line.split("|")) for line in lines]
+
+
+@dataclass(frozen=True)
+class OnSQLite:
+    path: Path
+
+    def rows(self, statement: str) -> list[tuple[str, ...]]:
+        connection = sqlite3.connect(self.path, timeout=30)
+        try:
+            return [tuple(str(value) for value in row) for row in connection.execute(statement)]
+        finally:
+            connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    id: str
+    source: str
+    disposition: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRow:
+    """`url` is the address its report comes to, less all but the uuid; `source` the hotline's digits."""
+
+    uuid: str
+    message: str
+    source: str
+    slot: int
+    state: str
+    attempts: int
+    provider_id: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to the provider that it could read. `reply` is the uuid in the address of its report."""
+
+    at: float
+    behaviour: str
+    accepted: bool
+    provider_id: str
+    source: str
+    recipient: str
+    text: str
+    reply: str
+    complaints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """From the stop of the database until it answered again, in seconds since the load began."""
+
+    start: float
+    end: float
+
+
+@dataclass
+class Evidence:
+    """Everything the verdict is made of. Seconds count from the begin of the load; `resets` were read by nobody."""
+
+    plan: Plan
+    attempts: Sequence[Attempt]
+    calls: Sequence[Call]
+    messages: Sequence[MessageRow]
+    replies: Sequence[ReplyRow]
+    resets: int = 0
+    outages: Sequence[Outage] = ()
+    drained: float = 0.0
+    #: What was to happen to the processes and did not, and what ended without being killed.
+    missed_faults: Sequence[str] = ()
+    ended_alone: Sequence[str] = ()
+    #: What was done to the run, by its name.
+    faults: Mapping[str, int] = field(default_factory=dict)
+
+
+def messages(database: Database) -> list[MessageRow]:
+    return [MessageRow(row[0], row[1].removeprefix("+"), row[2]) for row in database.rows(_MESSAGES)]
+
+
+def replies(database: Database) -> list[ReplyRow]:
+    return [
+        ReplyRow(row[0].replace("-", ""), row[1], row[2].removeprefix("+"), int(row[3]), row[4], int(row[5]), *row[6:])
+        for row in database.rows(_REPLIES)
+    ]
+
+
+def still_open(database: Database) -> int:
+    """Replies that may still change; only to know how long to wait, never for the verdict."""
+    return int(database.rows(_OPEN)[0][0])
+
+
+def calls(ledger: Path, began: float) -> tuple[list[Call], int]:
+    """The provider's ledger, and how many requests it reset before it had read them."""
+    found, resets = [], 0
+    for entry in site.entries(ledger):
+        if entry.get("url"):
+            found.append(_call(entry, began))
+        else:
+            resets += entry["behaviour"] == "reset-before"
+    return found, resets
+
+
+def _call(entry: Mapping[str, Any], began: float) -> Call:
+    return Call(
+        at=entry["at"] - began,
+        behaviour=entry["behaviour"],
+        accepted=entry["accepted"],
+        provider_id=entry["uuid"],
+        source=entry["src"],
+        recipient=entry["dst"],
+        text=entry["text"],
+        reply=entry["url"].rstrip("/").rpartition("/")[2].replace("-", ""),
+        complaints=tuple(entry["complaints"]),
+    )
