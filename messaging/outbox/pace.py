@@ -39,7 +39,8 @@ class Rule:
 def of_number(hotline: Hotline) -> Rule:
     """So many messages per second, and a burst of one second's, at least one."""
     rate = float(hotline.messages_per_second)
-    return Rule(_SECOND / rate, max(int(rate) - 1, 0) * _SECOND / rate, FURTHEST)
+    interval = _SECOND / rate
+    return Rule(interval, max(int(rate) - 1, 0) * interval, FURTHEST)
 
 
 def of_sweep(every: float) -> Rule:
@@ -87,7 +88,7 @@ def take_turn(name: str, every: float, now: datetime.datetime) -> bool:
         return True
     if mine.exists():
         return False
-    SweepTurn.objects.bulk_create([SweepTurn(name=name, free_at=_LONG_AGO)], ignore_conflicts=True)
+    SweepTurn.objects.bulk_create([SweepTurn(name=name, free_at=now)], ignore_conflicts=True)
     return take(mine, rule, now)
 
 
