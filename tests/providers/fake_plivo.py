@@ -81,14 +81,15 @@ class Behaviour:
 class Reports:
     """The delivery reports that follow an accepted message.
 
-    Each of `statuses` is posted `times` times, in order or `shuffled`; `to` is where to connect instead of the URL's
-    own host (the signature is over the URL as given); a report that is not answered 2xx comes again after `retries`.
+    Each of `statuses` is posted `times` times, each `delay` seconds after the one before, in order or `shuffled`; `to`
+    is where to connect instead of the URL's own host (the signature is over the URL as given), to several in turn;
+    a report that is not answered 2xx comes again after `retries`.
     """
 
     statuses: Sequence[str] = ()
     times: int = 1
     shuffled: bool = False
-    to: str = ""
+    to: Sequence[str] = ()
     retries: Sequence[float] = ()
     delay: float = 0.0
 
@@ -406,7 +407,8 @@ class FakePlivo(ThreadingHTTPServer):
                 if self.closing.wait(pause) and pause:
                     return
                 fields = report_fields(message_uuid, payload["src"], payload["dst"], status, sequence)
-                sent.answers.append(post_signed(payload["url"], fields, token, self.reports.to))
+                to = self.reports.to[sequence % len(self.reports.to)] if self.reports.to else ""
+                sent.answers.append(post_signed(payload["url"], fields, token, to))
                 if 200 <= sent.answers[-1] < 300:
                     break
 
@@ -427,7 +429,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--reports", default="", metavar="STATUS,...")
     parser.add_argument("--report-times", type=int, default=1)
     parser.add_argument("--report-shuffled", action="store_true")
-    parser.add_argument("--report-to", default="", metavar="URL")
+    parser.add_argument("--report-to", default="", metavar="URL,...")
+    parser.add_argument("--report-delay", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--report-retries", default="", metavar="SECONDS,...")
     parser.add_argument("--log-lag", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--log-redacted", action="store_true")
@@ -450,7 +453,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
             statuses=[word for word in given.reports.split(",") if word],
             times=given.report_times,
             shuffled=given.report_shuffled,
-            to=given.report_to,
+            to=[url for url in given.report_to.split(",") if url],
+            delay=given.report_delay,
             retries=[float(pause) for pause in given.report_retries.split(",") if pause],
         ),
     )

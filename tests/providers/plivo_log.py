@@ -81,7 +81,8 @@ class MessageLog:
             _seconds(parameters["message_time__gte"]),
             min(_seconds(parameters["message_time__lte"]), time.time() - self.lag),
         )
-        rows = [row for row in rows if row["account"] == account and row.get("accepted", True)][::-1]
+        # What was reset before it was read belongs to no account.
+        rows = [row for row in rows if row.get("account") == account and row.get("accepted", True)][::-1]
         shown = rows[offset : offset + limit]
         return {
             "api_id": str(uuid.uuid4()),

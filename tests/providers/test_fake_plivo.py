@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl
 
+import httpx
 import plivo
 import pytest
 from plivo.rest import client as sdk
@@ -180,7 +182,7 @@ def test_as_a_process_it_writes_down_before_it_answers(tmp_path: Path, settings:
 
 def test_its_reports_are_signed_for_the_url_it_was_given_and_come_again_until_taken(settings: Any) -> None:
     with Receiver() as receiver:
-        reports = Reports(("queued", "sent", "delivered"), times=2, to=receiver.url, retries=(0.01,))
+        reports = Reports(("queued", "sent", "delivered"), times=2, to=(receiver.url,), retries=(0.01,))
         with FakePlivo(accounts={AUTH_ID: TOKEN}, reports=reports) as server:
             settings.PLIVO_API_URL = server.url
             outcome = Plivo().send(reply_to(MESSAGE["dst"]), {"auth_id": AUTH_ID, "auth_token": TOKEN})
@@ -196,3 +198,18 @@ def test_its_reports_are_signed_for_the_url_it_was_given_and_come_again_until_ta
         assert validate_v3_signature("POST", MESSAGE["url"], nonce, TOKEN, v3, fields)
         assert validate_signature(MESSAGE["url"], nonce, headers["X-Plivo-Signature-V2"], TOKEN)
     assert len({headers["X-Plivo-Signature-V3-Nonce"] for headers, _fields in posted}) == 7
+
+
+def test_what_was_reset_before_it_was_read_is_in_no_account_s_list() -> None:
+    with FakePlivo() as server:
+        server.script("reset-before", "202")
+        with pytest.raises(httpx.HTTPError):
+            httpx.post(f"{server.url}/v1/Account/{AUTH_ID}/Message/", json={}, auth=(AUTH_ID, "token"))
+        now = datetime.datetime.now(datetime.UTC)
+        window = {
+            "message_direction": "outbound",
+            "message_time__gte": str(now)[:19],
+            "message_time__lte": "2100-01-01 00:00",
+        }
+        answer = httpx.get(f"{server.url}/v1/Account/{AUTH_ID}/Message/", params=window, auth=(AUTH_ID, "token"))
+    assert (answer.status_code, answer.json()["objects"]) == (200, [])
