@@ -50,6 +50,9 @@ acceptance: $(VENV)/development.stamp ## Prove it whole: 200 senders, duplicates
 model: $(VENV)/development.stamp ## Visit every state of eleven ways to deliver: make model ARGS=--stories
 	@$(python) -m tests.model $(ARGS)
 
+chaos: $(VENV)/development.stamp ## 100,000 messages, everything killed, into docs/reliability.md; BREAK=retry must fail
+	@$(python) -m tests.chaos $(if $(BREAK),--$(BREAK)-on-timeout --messages 20000,--write docs/reliability.md)
+
 lint: $(VENV)/development.stamp ## Check style, types, the direction of imports, migrations
 	@$(VENV)/bin/ruff check $(sources)
 	@$(VENV)/bin/ruff format --check $(sources)

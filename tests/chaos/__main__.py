@@ -225,7 +225,8 @@ def _plivo(
     ledger = folder / "plivo.jsonl"
     ledger.touch()
     more = ["--faults", PROVIDER_FAULTS, "--seed", str(options.seed), "--reports", "sent,delivered"]
-    more += ["--report-to", f"http://127.0.0.1:{web_ports[0]}", "--report-retries", "1,2,4,8,8,8"]
+    more += ["--report-to", ",".join(f"http://127.0.0.1:{web}" for web in web_ports)]
+    more += ["--report-delay", "0.5", "--report-retries", "1,2,4,8,8,8"]
     stack.enter_context(site.fake_plivo(environment, folder / "plivo.log", ledger, port, targets.values(), *more))
     return ledger
 

@@ -106,7 +106,7 @@ def parcels(messages: Sequence[Sms], targets: Mapping[str, Target], webs: int, m
         found.append(_Parcel(sms, 0, request, chance.randrange(webs), due=due))
         if sms.id in fresh:
             copied = request if chance.random() < 0.5 else fresh[sms.id]
-            after = chance.choice([None, 0.0, chance.uniform(0, 60)])
+            after = chance.choice([None, 0.0, chance.uniform(0, min(60.0, 0.3 * len(messages) / manner.rate))])
             found.append(_Parcel(sms, 1, copied, chance.randrange(webs), after, due=due))
     return found
 

@@ -6,6 +6,7 @@ is killed by it; what it took lies under `fired/` afterwards, as the proof that 
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 import os
@@ -96,10 +97,14 @@ def install() -> None:
 
 
 def hurry() -> None:
-    """What no setting says: clocks of one machine agree, so a listing need not reach minutes further than it must."""
-    from outbox import settle  # noqa: PLC0415
+    """What no setting says. Clocks of one machine agree, so a listing need not reach minutes further than it must; and
+    what runs once in a minute runs every few seconds, for runs that last a minute.
+    """
+    from outbox import settle, sweeps  # noqa: PLC0415
 
     settle.CLOCK_MARGIN = datetime.timedelta(seconds=2)
+    for name, every in (("settle_unknown", 10.0), ("keep_promises", 5.0)):
+        sweeps._schedule[name] = dataclasses.replace(sweeps._schedule[name], every=every)
 
 
 def retry_what_is_unknown() -> None:
