@@ -14,7 +14,7 @@ from tests.world import World, build_world
 
 __all__ = ["postgresql_server", "pytest_collection_modifyitems", "redis_url"]
 
-from inbox import drain, hooks, outage, receive
+from inbox import drain, hooks, outage
 from privacy import datakeys
 
 pytest_plugins = ["tests.demo_pages"]
@@ -45,7 +45,6 @@ def _fresh_process(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> N
     for cache in caches.all(initialized_only=True):
         cache.clear()
     hooks._clear()
-    receive._seen_blocked.clear()
     datakeys.forget()
 
 

@@ -2,8 +2,8 @@
 
 `count_message`, `insert_message` and `insert_reply` are valid on PostgreSQL and on SQLite from 3.35, and together they
 are the whole of receiving. `receive_at_once` says the two commonest cases of a raid (a new sender, a blocked one) in
-one statement, `receive_blocked` the second alone; only PostgreSQL allows writing in a WITH. They decide nothing: they
-apply what `shield.decide` says where the row is as was assumed, and otherwise change nothing.
+one statement, `count_blocked` the second for hundreds of messages; only PostgreSQL allows writing in a WITH. They
+decide nothing: they apply what `shield.decide` says where the row is as was assumed, and otherwise change nothing.
 `tests/inbox/test_receive_paths.py` holds all ways equal.
 """
 
@@ -185,14 +185,16 @@ def receive_at_once(values: Values) -> AtOnce:
     return AtOnce.NEW if created else AtOnce.BLOCKED if blocked else AtOnce.NOBODY
 
 
-def receive_blocked(values: Values) -> bool:
-    """Store the message of a sender who is likely to be blocked; False, and no change, if he is not.
+def count_blocked(rows: Sequence[Values]) -> set[tuple[int, str]]:
+    """Store those messages whose senders are blocked, without content, and count them; which those were.
 
-    `values` are the first of `AT_ONCE`, those of the message and its sender. Errors as in `receive_at_once`.
+    `rows` are what is known of a message, with its `sender_key`; the answer names them by hotline and provider's id.
+    A message or a nonce that is there already is not among them, and a sender's rows are locked in one order.
     """
+    columns = {f"{column}s": [row[column] for row in rows] for column in _BLOCKED_COLUMNS}
     with connection.cursor() as cursor:
-        cursor.execute(_BLOCKED_ONLY, values)
-        return cursor.fetchone() is not None
+        cursor.execute(_COUNT_BLOCKED, columns)
+        return {(hotline_id, provider_id) for hotline_id, provider_id in cursor.fetchall()}
 
 
 #: The parameters of `receive_at_once`, fewer than 50, because the driver translates longer statements anew each time.
@@ -212,13 +214,44 @@ _BLOCKED = f"""blocked AS (
         AND NOT EXISTS (SELECT 1 FROM {_MESSAGE} WHERE hotline_id = %(hotline_id)s AND provider_id = %(provider_id)s)
     RETURNING id
 )"""  # noqa: S608
-_BLOCKED_ONLY = f"""
-WITH {_BLOCKED}
-INSERT INTO {_MESSAGE} (uuid, organization_id, hotline_id, account_id, conversation_id, provider_id, nonce_hash,
-    disposition, reason, units, cost, received_at)
-SELECT %(message_uuid)s::uuid, %(organization_id)s, %(hotline_id)s, %(account_id)s, blocked.id, %(provider_id)s,
-    %(nonce_hash)s::bytea, 'blocked', '', %(units)s, %(cost)s::numeric, %(now)s
-FROM blocked RETURNING id
+_BLOCKED_COLUMNS = {
+    "uuid": "uuid",
+    "organization_id": "bigint",
+    "hotline_id": "bigint",
+    "account_id": "bigint",
+    "provider_id": "text",
+    "nonce_hash": "bytea",
+    "units": "smallint",
+    "cost": "numeric",
+    "received_at": "timestamptz",
+    "sender_key": "bytea",
+}
+_COUNT_BLOCKED = f"""
+WITH given AS (
+    SELECT * FROM unnest({", ".join(f"%({name}s)s::{kind}[]" for name, kind in _BLOCKED_COLUMNS.items())})
+        AS given ({", ".join(_BLOCKED_COLUMNS)})
+), blocked AS (
+    SELECT id, hotline_id, sender_key, blocked_until FROM {_CONVERSATION}
+    WHERE (hotline_id, sender_key) IN (SELECT hotline_id, sender_key FROM given)
+        AND blocked_until IS NOT NULL AND opted_out_at IS NULL
+    ORDER BY id FOR UPDATE
+), stored AS (
+    INSERT INTO {_MESSAGE} (uuid, organization_id, hotline_id, account_id, conversation_id, provider_id, nonce_hash,
+        disposition, reason, units, cost, received_at)
+    SELECT given.uuid, given.organization_id, hotline_id, given.account_id, blocked.id, given.provider_id,
+        given.nonce_hash, 'blocked', '', given.units, given.cost, given.received_at
+    FROM given JOIN blocked USING (hotline_id, sender_key)
+    WHERE blocked.blocked_until > given.received_at
+    ORDER BY given.received_at
+    ON CONFLICT DO NOTHING
+    RETURNING hotline_id, provider_id, conversation_id, received_at
+), counted AS (
+    UPDATE {_CONVERSATION} SET messages_received = messages_received + sums.number,
+        last_message_at = GREATEST(last_message_at, sums.latest)
+    FROM (SELECT conversation_id, count(*) AS number, max(received_at) AS latest FROM stored GROUP BY 1) AS sums
+    WHERE id = sums.conversation_id
+)
+SELECT hotline_id, provider_id FROM stored
 """  # noqa: S608
 _AT_ONCE = f"""
 WITH {_BLOCKED}, created AS (
@@ -255,7 +288,7 @@ WITH {_BLOCKED}, created AS (
 )
 SELECT EXISTS (SELECT 1 FROM created), EXISTS (SELECT 1 FROM blocked)
 """  # noqa: S608
-_BLOCKED_ONLY, _AT_ONCE = (" ".join(statement.split()) for statement in (_BLOCKED_ONLY, _AT_ONCE))
+_AT_ONCE = " ".join(_AT_ONCE.split())
 
 
 def _prepared(meta: Any, columns: Sequence[str], values: Values) -> list[Any]:

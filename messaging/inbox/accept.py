@@ -18,9 +18,18 @@ log = logging.getLogger("paravent.webhook")
 
 
 def message(
-    hook: Hook, speaker: Provider, signed: SignedRequest, verification: Verification, now: datetime.datetime
+    hook: Hook,
+    speaker: Provider,
+    signed: SignedRequest,
+    verification: Verification,
+    now: datetime.datetime,
+    *,
+    may_wait: bool = False,
 ) -> Receipt:
-    """Receive the message in `signed`, which arrived at `now`; one that we cannot use is kept as unreadable."""
+    """Receive the message in `signed`, which arrived at `now`; one that we cannot use is kept as unreadable.
+
+    `may_wait` allows `Receipt.LATER`.
+    """
     try:
         found = speaker.parse_message(signed)
         if not receive.addressed_to(hook, found):
@@ -28,7 +37,7 @@ def message(
     except Unusable as error:
         log.warning("unreadable message on hotline %s: %s", hook.hotline_id, error)
         return receive.keep_unreadable(hook, signed.body, str(error), verification, now)
-    return receive.receive(hook, dataclasses.replace(found, received_at=now), verification)
+    return receive.receive(hook, dataclasses.replace(found, received_at=now), verification, may_wait=may_wait)
 
 
 def report(hook: Hook, speaker: Provider, signed: SignedRequest, verification: Verification, reply: UUID) -> Receipt:

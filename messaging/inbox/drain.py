@@ -6,16 +6,19 @@ commit and the removal of its segment changes nothing: the next reader meets dup
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from django.db import close_old_connections, connection
 
 from outbox import faults
 
-from . import alerts, deadline, last_known, outage, spool
+from . import alerts, blocked, deadline, fold, hooks, last_known, outage, spool
+from .hooks import Hook
 from .receive import Receipt
 from .waiting import Waiting
 
@@ -28,9 +31,12 @@ _ALMOST_DONE = 100
 #: How often a record may fail, while the database answers others, before it is set aside.
 _MOST_TRIES = 10
 
+Find = Callable[[int], Hook | None]
+
 _stop = threading.Event()
 _started = threading.Lock()
-_tries: Counter[tuple[str, int]] = Counter()
+#: By segment, failures in a row while the database answers others.
+_tries: Counter[str] = Counter()
 THREAD = "paravent-spool"
 
 
@@ -62,25 +68,31 @@ def _loop() -> None:
         _started.release()
 
 
+def running() -> bool:
+    """Whether this process drains, so that a request may wait for it."""
+    return _started.locked() and not _stop.is_set()
+
+
 def run() -> int:
     """Drain what can be drained now; returns how many records are in the database or set aside."""
-    if outage.lasts() is None and not spool.current().segments():
+    lasts = outage.lasts()
+    if lasts is None and not spool.current().segments():
         return 0
     if not _database_answers():
         return 0
-    taken = 0
+    taken, find = 0, functools.cache(hooks.of_hotline)
     while not _stop.is_set():
         spool.current().seal()
-        records, complete = _drain_segments()
+        records, complete = _drain_segments(find)
         taken += records
         if not complete:
             break
         if records <= _ALMOST_DONE:
             outage.over()
             spool.current().seal()
-            taken += _drain_segments()[0]
+            taken += _drain_segments(find)[0]
             break
-    if taken:
+    if taken and lasts is not None:
         log.warning("%d requests that waited on disk were taken from there", taken)
     return taken
 
@@ -96,48 +108,69 @@ def _database_answers() -> bool:
     return True
 
 
-def _drain_segments() -> tuple[int, bool]:
+def _drain_segments(find: Find) -> tuple[int, bool]:
     """How many records were taken from segments in nobody's hands, and whether the database took all of them."""
     taken = 0
     for path in spool.current().segments():
         with spool.reading(path) as records:
             if records is None:
                 continue
-            done, complete = _drain(path, records)
-            taken += done
-            if not complete:
-                return taken, False
+            failed: list[bytes] = []
+            for start in range(0, len(records), fold.SIZE):
+                done, complete = _drain(path, records[start : start + fold.SIZE], failed, find)
+                taken += done
+                if not complete:
+                    return taken, False
+            if failed:
+                spool.keep_aside(path, spool.boxed(failed), "failed")
+            _tries.pop(path.name, None)
             spool.remove(path)
     return taken, True
 
 
-def _drain(path: Path, records: list[bytes]) -> tuple[int, bool]:
-    failed: list[bytes] = []
-    for number, record in enumerate(records):
-        if _stop.is_set():
-            return number, False
+def _drain(path: Path, records: list[bytes], failed: list[bytes], find: Find) -> tuple[int, bool]:
+    waiting = [one for record in records if (one := _unpacked(record, failed))]
+    rest = waiting
+    if len(waiting) > 1:
         try:
-            _accept(record)
+            with deadline.armed():
+                rest = fold.fold(waiting, find)
         except outage.NO_ANSWER as error:
-            _tries[path.name, number] += 1
-            if _tries[path.name, number] < _MOST_TRIES or not _database_answers():
-                outage.noticed(error)
-                return number, False
-            failed.append(record)
+            outage.noticed(error)
+            return 0, False
+        except Exception as error:  # noqa: BLE001  one of them is wrong: each by itself will tell which
+            log.error("records of the spool cannot be counted together: %s", faults.named(error))
+    for number, one in enumerate(rest):
+        if _stop.is_set():
+            return len(waiting) - len(rest) + number, False
+        try:
+            _accept(one, find)
+        except outage.NO_ANSWER as error:
+            outage.noticed(error)
+            _tries[path.name] += 1
+            if _tries[path.name] < _MOST_TRIES or not _database_answers():
+                return len(waiting) - len(rest) + number, False
+            failed.append(one.packed())
         except Exception as error:  # noqa: BLE001  one record must not keep all others waiting
             log.error("a record of the spool cannot be taken: %s", faults.named(error))
-            failed.append(record)
-    if failed:
-        spool.keep_aside(path, spool.boxed(failed), "failed")
-    for key in [key for key in _tries if key[0] == path.name]:
-        del _tries[key]
+            failed.append(one.packed())
+        else:
+            _tries.pop(path.name, None)
     return len(records), True
 
 
-def _accept(record: bytes) -> None:
-    waiting = Waiting.unpacked(record)
+def _unpacked(record: bytes, failed: list[bytes]) -> Waiting | None:
+    try:
+        return Waiting.unpacked(record)
+    except (ValueError, KeyError, TypeError) as error:
+        log.error("a record of the spool is not one of this version: %s", faults.named(error))
+        failed.append(record)
+        return None
+
+
+def _accept(waiting: Waiting, find: Find) -> None:
     with deadline.armed():
-        receipt = waiting.accept()
+        receipt = waiting.accept(find)
     if receipt is Receipt.NONCE_REUSED:
         log.warning("a request that waited on disk used a nonce again on hotline %s: dropped", waiting.hotline_id)
 
@@ -145,4 +178,5 @@ def _accept(record: bytes) -> None:
 def forget() -> None:
     """Drop what this process remembers of records that failed; for tests."""
     _tries.clear()
+    blocked.forget()
     last_known.forget()

@@ -29,6 +29,7 @@ from shield import answerable
 from shield.decide import Decision, Incoming, PlannedReply, Standing, decide, fresh
 from shield.keywords import Keyword, keyword
 
+from . import blocked
 from .hooks import Hook, own_numbers
 
 security_log = logging.getLogger("paravent.security")
@@ -42,6 +43,8 @@ class Receipt(enum.Enum):
     STORED = enum.auto()
     DUPLICATE = enum.auto()
     NONCE_REUSED = enum.auto()
+    #: Nothing was stored, and it may wait: its sender is blocked, and `fold` counts such messages by the hundred.
+    LATER = enum.auto()
 
 
 class _AlreadyThere(Exception):
@@ -71,7 +74,14 @@ class _Draft:
         return not (self.first.limit_reached or self.incoming.keyword is Keyword.STOP)
 
 
-def receive(hook: Hook, message: InboundMessage, verification: Verification, chance: float | None = None) -> Receipt:
+def receive(
+    hook: Hook,
+    message: InboundMessage,
+    verification: Verification,
+    chance: float | None = None,
+    *,
+    may_wait: bool = False,
+) -> Receipt:
     """Store `message`, decide about it, and write the reply that follows. The same delivery again changes nothing.
 
     One that was counted as missed and came after all takes the place of that row.
@@ -80,22 +90,22 @@ def receive(hook: Hook, message: InboundMessage, verification: Verification, cha
     """
     sender = senders.canonical(message.sender)
     pseudonym = pseudonyms.current(hook.organization_id, sender, message.received_at)
-    row = _message_row(hook, message, verification)
+    row = message_row(hook, message, verification)
     said = keyword(message.text)
+    if may_wait and said is not Keyword.STOP and blocked.likely(row, pseudonym.key):
+        return Receipt.LATER
     replacing = False
     while True:
         try:
-            if not replacing and said is not Keyword.STOP and _received_as_blocked(row, pseudonym.key):
-                return Receipt.STORED
             draft = _draft(hook, message, row, sender, pseudonym, said, _chance() if chance is None else chance)
             if replacing or not (draft.simple and _received_at_once(draft)):
                 with transaction.atomic():
                     _receive_step_by_step(draft, replacing=replacing)
         except (_AlreadyThere, IntegrityError):
-            if not replacing and _missed(hook, row["provider_id"]).exists():
+            receipt = _told_apart(hook, row["provider_id"], row["nonce_hash"])
+            if receipt is None and not replacing and _missed(hook, row["provider_id"]).exists():
                 replacing = True
                 continue
-            receipt = _told_apart(hook, row["provider_id"], row["nonce_hash"])
             if receipt is None:  # no constraint of these two: a fault of ours, and the provider must try again
                 raise
             return receipt
@@ -106,7 +116,7 @@ def _chance() -> float:
     return secrets.randbelow(1 << 32) / (1 << 32)
 
 
-def _message_row(hook: Hook, message: InboundMessage, verification: Verification) -> sql.Values:
+def message_row(hook: Hook, message: InboundMessage, verification: Verification) -> sql.Values:
     """The row to insert, less what is decided and what only an unblocked sender's message keeps."""
     return {
         "uuid": uuid.uuid4(),
@@ -162,23 +172,6 @@ def _draft(
     )
 
 
-#: Senders of whom this process knows that they were blocked: a hint what to ask first, never an answer.
-_seen_blocked: dict[tuple[int, bytes], None] = {}
-_SEEN_LIMIT = 50_000
-
-
-def _received_as_blocked(row: sql.Values, sender_key: bytes) -> bool:
-    """A troll's thousandth message: nothing is sealed, parsed or decided for it any more."""
-    identity = (row["hotline_id"], sender_key)
-    if identity not in _seen_blocked:
-        return False
-    values = {**row, "message_uuid": row["uuid"], "sender_key": sender_key, "now": row["received_at"]}
-    if sql.receive_blocked(values):
-        return True
-    _seen_blocked.pop(identity, None)
-    return False
-
-
 def _received_at_once(draft: _Draft) -> bool:
     if not sql.receives_at_once():
         return False
@@ -199,9 +192,7 @@ def _received_at_once(draft: _Draft) -> bool:
         }
     )
     if stored is sql.AtOnce.BLOCKED:
-        if len(_seen_blocked) >= _SEEN_LIMIT:
-            _seen_blocked.clear()
-        _seen_blocked[draft.hook.hotline_id, conversation["sender_key"]] = None
+        blocked.saw(draft.hook.hotline_id, conversation["sender_key"])
     return stored is not sql.AtOnce.NOBODY
 
 

@@ -35,7 +35,7 @@ from providers import registry
 from providers.base import NotVerified, Provider, SignedRequest, Verification
 from providers.registry import UnknownProvider
 
-from . import accept, clients, deadline, hooks, outage, spool
+from . import accept, clients, deadline, drain, hooks, outage, spool
 from .bodies import OneRenderer, read_body
 from .last_known import Proof
 from .receive import Receipt
@@ -86,21 +86,41 @@ class SignedHook(APIView):
 
         A fault of ours must not lose it either: it waits on disk, fails there again, and is set aside for a person.
         """
-        now = timezone.now()
+        now, receipt = timezone.now(), None
         try:
             outage.require_database()
             if isinstance(hook, hooks.Hook):
-                return self.accept(hook, speaker, signed, verification, now, **path)
+                receipt = self.accept(hook, speaker, signed, verification, now, may_wait=drain.running(), **path)
         except outage.NO_ANSWER as error:
             outage.noticed(error)
         except Exception as error:  # noqa: BLE001  a provider offers it a few times only
             log.error("a request could not be taken, it is kept on disk: %s", faults.named(error))
+        if receipt not in (None, Receipt.LATER):
+            return receipt
         waiting = Waiting(self.endpoint, hook.provider, hook.hotline_id, signed, verification, now, **path)
         try:
             spool.current().append(waiting.packed())
         except spool.Full as error:
+            if receipt is Receipt.LATER and isinstance(hook, hooks.Hook):
+                return self._at_once(hook, speaker, signed, verification, now, **path)
             raise DatabaseDown from error
         return Receipt.STORED
+
+    def _at_once(
+        self,
+        hook: hooks.Hook,
+        speaker: Provider,
+        signed: SignedRequest,
+        verification: Verification,
+        now: datetime.datetime,
+        **path: Any,
+    ) -> Receipt:
+        """What might have waited on disk, had the disk room for it."""
+        try:
+            return self.accept(hook, speaker, signed, verification, now, may_wait=False, **path)
+        except outage.NO_ANSWER as error:
+            outage.noticed(error)
+            raise DatabaseDown from error
 
     def accept(
         self,
@@ -109,6 +129,8 @@ class SignedHook(APIView):
         signed: SignedRequest,
         verification: Verification,
         now: datetime.datetime,
+        *,
+        may_wait: bool,
         **path: Any,
     ) -> Receipt:
         raise NotImplementedError
@@ -180,9 +202,11 @@ class MessageHook(SignedHook):
         signed: SignedRequest,
         verification: Verification,
         now: datetime.datetime,
+        *,
+        may_wait: bool,
         **_path: Any,
     ) -> Receipt:
-        return accept.message(hook, speaker, signed, verification, now)
+        return accept.message(hook, speaker, signed, verification, now, may_wait=may_wait)
 
 
 class ReportHook(SignedHook):
@@ -197,6 +221,8 @@ class ReportHook(SignedHook):
         signed: SignedRequest,
         verification: Verification,
         now: datetime.datetime,
+        *,
+        may_wait: bool,
         **path: Any,
     ) -> Receipt:
         reply: UUID = path["reply"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,7 +12,8 @@ from hotlines.models import EndpointPin
 from providers import registry
 from providers.base import SignedRequest, Verification
 
-from . import accept, hooks
+from . import accept
+from .hooks import Hook
 from .receive import Receipt
 
 
@@ -62,9 +64,12 @@ class Waiting:
             UUID(found["reply"]) if found["reply"] else None,
         )
 
-    def accept(self) -> Receipt:
-        """Accept it as the webhook would have. Raises `Gone`, `UnknownProvider`, and the database's errors."""
-        hook = hooks.of_hotline(self.hotline_id)
+    def accept(self, find: Callable[[int], Hook | None]) -> Receipt:
+        """Accept it as the webhook would have. Raises `Gone`, `UnknownProvider`, and the database's errors.
+
+        `find` gives the hook of a hotline.
+        """
+        hook = find(self.hotline_id)
         if hook is None:
             raise Gone
         speaker = registry.get(self.provider)

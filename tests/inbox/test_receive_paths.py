@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from typing import Any
 from unittest import mock
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
@@ -15,8 +17,10 @@ from tests.world import World
 from conversations import sql
 from conversations.models import Block, Conversation, Message, Reply
 from hotlines.models import Hotline
-from inbox import hooks, receive
-from providers.base import InboundMessage, Verification
+from inbox import blocked, fold, hooks, receive
+from inbox.waiting import Waiting
+from providers import registry
+from providers.base import SignedRequest, Verification
 
 pytestmark = pytest.mark.skipif(
     "postgres" not in connection.settings_dict["ENGINE"], reason="only PostgreSQL writes in a WITH"
@@ -35,26 +39,46 @@ STEPS = st.lists(
 )
 
 
-def _run(hotline: Hotline, steps: list[tuple[str, str, int, bool]]) -> list[receive.Receipt]:
+def _run(hotline: Hotline, steps: list[tuple[str, str, int, bool]], *, folding: bool = False) -> list[receive.Receipt]:
+    """Receive them all; `folding` lets blocked senders' messages wait until one comes that may not."""
     hook = hooks.find(hotline.hook_token)
-    assert hook is not None
-    receive._seen_blocked.clear()
-    now, receipts = NOON, []
+    assert isinstance(hook, hooks.Hook)
+    blocked.forget()
+    now, receipts, waiting = NOON, [], []
     for number, (sender, text, seconds, redelivered) in enumerate(steps):
         now += datetime.timedelta(seconds=seconds)
-        message = InboundMessage(
-            id=f"{number}", sender=sender, recipient=hotline.number, text=text, received_at=now, units=1
-        )
-        deliveries = [message] * (2 if redelivered else 1)
-        receipts += [
-            receive.receive(hook, each, Verification("v3", f"nonce{number}"), chance=0.25) for each in deliveries
-        ]
+        for _ in range(2 if redelivered else 1):
+            one = _waiting(hook, number, sender, text, now)
+            message = dataclasses.replace(registry.get("plivo").parse_message(one.signed), received_at=now)
+            receipt = receive.receive(hook, message, one.verification, chance=0.25, may_wait=folding)
+            if receipt is receive.Receipt.LATER:
+                waiting.append(one)
+                receipts.append(receive.Receipt.STORED)
+            else:
+                _fold(waiting)
+                receipts.append(receipt)
+    _fold(waiting)
     return receipts
+
+
+def _waiting(hook: hooks.Hook, number: int, sender: str, text: str, now: datetime.datetime) -> Waiting:
+    fields = {"From": sender, "To": hook.number, "Text": text, "MessageUUID": f"{number}", "Type": "sms"}
+    signed = SignedRequest("POST", "", {}, urlencode(fields).encode())
+    return Waiting("message", "plivo", hook.hotline_id, signed, Verification("v3", f"nonce{number}"), now)
+
+
+def _fold(waiting: list[Waiting]) -> None:
+    """All of them are counted: none is left to be received by itself."""
+    assert fold.fold(waiting, hooks.of_hotline) == []
+    waiting.clear()
 
 
 def _columns(model: type, hotline: Hotline, *names: str) -> list[Any]:
     path = "conversation__hotline" if model is Block else "hotline"
-    return list(model.objects.filter(**{path: hotline}).order_by("pk").values_list(*names))
+    rows = model.objects.filter(**{path: hotline})
+    # Of messages that arrived in one moment, the folded ones are written after the others.
+    order = ["received_at", "provider_id"] if model is Message else ["pk"]
+    return list(rows.order_by(*order).values_list(*names))
 
 
 def _rows(hotline: Hotline) -> list[Any]:
@@ -76,17 +100,15 @@ def _rows(hotline: Hotline) -> list[Any]:
 def test_every_way_of_receiving_ends_in_the_same_rows(
     world: World, limit: int, delay: int, steps: list[tuple[str, str, int, bool]]
 ) -> None:
-    for tenant in world.tenants:
+    found = []
+    for way in ("at once", "folding", "step by step"):
         for model in (Block, Reply, Message, Conversation):
-            path = "conversation__hotline" if model is Block else "hotline"
-            model.objects.filter(**{path: tenant.hotline}).delete()
-        Hotline.objects.filter(pk=tenant.hotline.pk).update(reply_limit=limit, delay_seconds=delay, block_hours=2)
-    hooks._clear()
-    at_once = _run(world.north.hotline, steps)
-    with mock.patch.object(sql, "receives_at_once", return_value=False):
-        step_by_step = _run(world.south.hotline, steps)
-    assert at_once == step_by_step
-    assert _rows(world.north.hotline) == _rows(world.south.hotline)
+            model.objects.all().delete()
+        Hotline.objects.update(reply_limit=limit, delay_seconds=delay, block_hours=2)
+        hooks._clear()
+        with mock.patch.object(sql, "receives_at_once", return_value=way != "step by step"):
+            found.append((_run(world.north.hotline, steps, folding=way == "folding"), _rows(world.north.hotline)))
+    assert found[0] == found[1] == found[2]
 
 
 def test_the_short_ways_are_taken(world: World) -> None:
@@ -95,8 +117,38 @@ def test_the_short_ways_are_taken(world: World) -> None:
     hooks._clear()
     with (
         mock.patch.object(sql, "count_message", wraps=sql.count_message) as step_by_step,
-        mock.patch.object(sql, "receive_blocked", wraps=sql.receive_blocked) as blocked,
+        mock.patch.object(sql, "receive_at_once", wraps=sql.receive_at_once) as at_once,
+        mock.patch.object(sql, "count_blocked", wraps=sql.count_blocked) as together,
     ):
-        _run(world.north.hotline, steps)
+        _run(world.north.hotline, steps, folding=True)
     # The second message of a known sender alone goes step by step; the third teaches the process that he is blocked.
-    assert (step_by_step.call_count, blocked.call_count) == (1, 5)
+    assert (step_by_step.call_count, at_once.call_count) == (1, 3)
+    assert [len(call.args[0]) for call in together.call_args_list] == [0, 0, 0, 5]
+
+
+def test_only_what_the_database_finds_blocked_is_counted(world: World) -> None:
+    """A block that was lifted, a STOP, a repeated nonce, another organization's sender of the same number."""
+    hotline = world.north.hotline
+    Hotline.objects.update(reply_limit=1, delay_seconds=0)
+    hooks._clear()
+    _run(hotline, [("33639980101", "Salut", 1, False)] * 3 + [("33639980102", "Salut", 1, False)] * 3)
+    _run(world.south.hotline, [("33639980103", "Salut", 1, False)] * 3)
+    Conversation.objects.filter(hotline=hotline).order_by("pk").first().blocks.all().delete()
+    Conversation.objects.filter(pk=Conversation.objects.order_by("pk").first().pk).update(
+        blocked_until=None, block_cause=""
+    )
+    hook = hooks.of_hotline(hotline.pk)
+    assert hook is not None
+    later = NOON + datetime.timedelta(minutes=5)
+    lifted = _waiting(hook, 101, "33639980101", "Salut", later)
+    still = _waiting(hook, 102, "33639980102", "Salut", later)
+    again = _waiting(hook, 102, "33639980102", "Salut", later)
+    stop = _waiting(hook, 103, "33639980102", "STOP", later)
+    elsewhere = _waiting(hook, 104, "33639980103", "Salut", later)
+    nonce = dataclasses.replace(_waiting(hook, 105, "33639980102", "x", later), verification=still.verification)
+    before = Message.objects.count()
+    assert fold.fold([lifted, still, stop, elsewhere], hooks.of_hotline) == [lifted, stop, elsewhere]
+    assert fold.fold([again, nonce], hooks.of_hotline) == [again, nonce]
+    assert Message.objects.count() == before + 1
+    counted = Message.objects.get(provider_id="102")
+    assert (counted.disposition, counted.text_sealed, counted.conversation.messages_received) == ("blocked", None, 4)

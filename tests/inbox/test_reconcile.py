@@ -19,7 +19,7 @@ from tests.world import AUTH_ID, SENDER, Tenant, World
 
 from conversations.models import Conversation, Message, Reply
 from hotlines.models import Hotline
-from inbox import hooks, receive, reconcile
+from inbox import blocked, hooks, receive, reconcile
 from providers import http, reading
 from providers.base import LogUnavailable, Verification
 from providers.models import LogReading
@@ -250,7 +250,7 @@ def test_a_message_that_comes_after_all_leaves_what_it_would_have_left(
     ends = []
     for missed in (False, True):
         empty_tables()
-        receive._seen_blocked.clear()
+        blocked.forget()
         if missed:
             logbook.received(world.north, f"m{lost}", NOON - 30 * MINUTE)
             assert reconcile.reconcile_inbound() == 1

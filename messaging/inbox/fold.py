@@ -1,0 +1,58 @@
+"""Counting what blocked senders wrote by the hundred, in one statement.
+
+In a raid most messages come from senders who have had all their replies. Each is one more in a counter and an id that
+must not come twice; a transaction of its own for each would be most of the database's work. So the webhook lets them
+wait in the spool, and `drain` hands them to this module first. What the database does not find blocked is received
+like any other message.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from conversations import senders, sql
+from hotlines.models import EndpointPin
+from privacy import pseudonyms
+from providers import registry
+from providers.base import Unusable
+from shield.keywords import Keyword, keyword
+
+from . import receive
+from .hooks import Hook
+from .waiting import Waiting
+
+#: How many are counted in one statement.
+SIZE = 200
+
+
+def fold(waiting: Sequence[Waiting], find: Callable[[int], Hook | None]) -> list[Waiting]:
+    """Count what is a blocked sender's; returns what is not, in its order. Raises the database's errors.
+
+    `find` gives the hook of a hotline.
+    """
+    if not sql.receives_at_once():
+        return list(waiting)
+    rows = [_row(one, find) for one in waiting]
+    counted = sql.count_blocked([row for row in rows if row is not None])
+    return [
+        one
+        for one, row in zip(waiting, rows, strict=True)
+        if row is None or (row["hotline_id"], row["provider_id"]) not in counted
+    ]
+
+
+def _row(waiting: Waiting, find: Callable[[int], Hook | None]) -> sql.Values | None:
+    """What to insert for a message whose sender may be blocked; None for anything else."""
+    hook = find(waiting.hotline_id)
+    if hook is None or waiting.endpoint != EndpointPin.Endpoint.MESSAGE:
+        return None
+    try:
+        message = registry.get(waiting.provider).parse_message(waiting.signed)
+    except (Unusable, registry.UnknownProvider):
+        return None
+    if not receive.addressed_to(hook, message) or keyword(message.text) is Keyword.STOP:
+        return None
+    message = dataclasses.replace(message, received_at=waiting.received_at)
+    pseudonym = pseudonyms.current(hook.organization_id, senders.canonical(message.sender), message.received_at)
+    return receive.message_row(hook, message, waiting.verification) | {"sender_key": pseudonym.key}
