@@ -38,6 +38,8 @@ _WORKER_PROCESSES = 4
 #: Faults that are still to come may need some time after the load; then everything must be sent.
 _LAST_FAULTS = 60.0
 _LONGEST_DRAIN = 420.0
+#: A lease, the time to settle and two sweeps fit into it: what has not changed for so long stays as it is.
+_QUIET = 60.0
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,7 @@ def _loaded(stage: Stage, load: generator.Generator, wanted: plan.Plan, options:
         load.run(_progress(load, stage))
         _say(f"{load.share:.2%} were accepted; waiting until all is sent")
         _wait(lambda: director.idle, _LAST_FAULTS)
-        _wait(lambda: _settled(stage), _LONGEST_DRAIN)
-        drained = load.now
+        drained = _drained(stage, load)
     stage.fleet.stop()
     calls, resets = evidence.calls(stage.ledger, load.began)
     killed = Counter(f"kill -9 at {point}" for point in points.fired(stage.armed))
@@ -128,14 +129,23 @@ def _loaded(stage: Stage, load: generator.Generator, wanted: plan.Plan, options:
     )
 
 
-def _settled(stage: Stage) -> bool:
-    """Whether nothing is on its way any more: only to know when to look."""
-    waiting = [
-        path for spool in stage.spools if spool.exists() for path in spool.glob("*.spool") if path.stat().st_size
-    ]
-    with contextlib.suppress(RuntimeError):
-        return not waiting and evidence.still_open(stage.database) == 0
-    return False
+def _drained(stage: Stage, load: generator.Generator) -> float:
+    """Wait until nothing is on its way any more, or nothing moves; returns when the last thing moved.
+
+    This asks the application only how long to wait.
+    """
+    before, moved, until = (-1, -1, -1), load.now, load.now + _LONGEST_DRAIN
+    while load.now < until and load.now - moved < _QUIET:
+        with contextlib.suppress(RuntimeError, FileNotFoundError):
+            waiting = sum(path.stat().st_size for spool in stage.spools for path in spool.glob("*.spool"))
+            now = waiting, evidence.still_open(stage.database), stage.ledger.stat().st_size
+            if now[:2] == (0, 0):
+                return load.now
+            if now != before:
+                before, moved = now, load.now
+        time.sleep(0.5)
+    _say(f"gave up waiting: {before[0]} bytes in the spools, {before[1]} replies are not finished")
+    return moved
 
 
 def _wait(there: Callable[[], bool], seconds: float) -> None:
