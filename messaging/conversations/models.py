@@ -290,6 +290,8 @@ class Reply(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["due_at"], condition=Q(state__in=["pending", "released"]), name="reply_work_list"),
+            # Which reply is next must not cost more the more of them wait: the claim walks this and stops at the first.
+            models.Index(fields=["slot", "due_at", "id"], condition=Q(state="released"), name="reply_send_order"),
             models.Index(fields=["claimed_at"], condition=Q(state__in=["claimed", "unknown"]), name="reply_in_flight"),
         ]
 
