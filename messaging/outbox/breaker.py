@@ -59,8 +59,10 @@ def admit(account: Account, claim: uuid.UUID, now: datetime.datetime) -> bool:
 def learn(account: Account, claim: uuid.UUID | None, outcome: Outcome, now: datetime.datetime) -> None:
     """Count a call that was not answered, or forget those before one that was. `account` is as it was when claimed."""
     if not _unanswered(outcome):
-        silent = Q(unanswered__gt=0) | Q(next_attempt_at__isnull=False)
-        Account.objects.filter(silent, pk=account.pk).update(**CLOSED)
+        silent = Account.objects.filter(Q(unanswered__gt=0) | Q(next_attempt_at__isnull=False), pk=account.pk)
+        # Asked first, because on SQLite even an update of nothing waits for all other writers.
+        if silent.exists():
+            silent.update(**CLOSED)
         return
     mine = Account.objects.filter(pk=account.pk)
     longer = min(max(2 * account.attempt_wait, FIRST_WAIT), LONGEST_WAIT)

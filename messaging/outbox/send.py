@@ -10,6 +10,7 @@ import datetime
 import logging
 import re
 import secrets
+import time
 import uuid
 
 from django.conf import settings
@@ -39,6 +40,8 @@ _FIRST_BACKOFF = 5.0
 _MOST_DOUBLINGS = 6
 #: How many replies one call of `claim` looks at; whatever is wrong with a row, the search for another one ends.
 _MOST_LOOKS = 200
+#: Seconds after which an outcome that could not be written is tried again.
+_RECORD_AGAIN = 0.5
 _NO_TIME = datetime.timedelta(0)
 
 
@@ -56,8 +59,26 @@ def send_one(now: datetime.datetime, clock_ahead: datetime.timedelta = _NO_TIME)
     reply = claim(now, clock_ahead)
     if reply is None:
         return False
-    record(reply, _call(reply, watch), clock_ahead)
+    _keep_recording(reply, _call(reply, watch), clock_ahead)
     return True
+
+
+def _keep_recording(reply: Reply, outcome: Outcome, clock_ahead: datetime.timedelta) -> None:
+    """`record`, again and again while the database fails: what the call taught stands nowhere else.
+
+    Not for longer than half a lease: then the claim expires into `unknown`, which is true, and others settle it.
+    """
+    until = time.monotonic() + settings.CLAIM_LEASE / 2
+    while True:
+        try:
+            return record(reply, outcome, clock_ahead)
+        except (OperationalError, InterfaceError) as error:
+            if time.monotonic() >= until:
+                raise
+            log.warning("the outcome of reply %s is not written yet: %s", reply.pk, faults.named(error))
+            if not connection.in_atomic_block:
+                connection.close()
+            time.sleep(_RECORD_AGAIN)
 
 
 def claim(now: datetime.datetime, clock_ahead: datetime.timedelta = _NO_TIME) -> Reply | None:

@@ -18,7 +18,7 @@ from tests.world import World
 
 from config.celery import app, plan_sweeps
 from conversations.models import Reply
-from outbox import clock, embedded, faults, send, sweeps, tasks
+from outbox import clock, embedded, faults, release, send, sweeps, tasks
 from outbox.sweeps import Sweep
 
 
@@ -212,6 +212,15 @@ def test_sending_ends_when_its_time_is_over(world: World, carrier: Carrier) -> N
     sweeps.release_replies()
     assert sweeps.send_replies(seconds=0) == 0
     assert sweeps.send_replies() == 3
+
+
+def test_a_run_releases_all_that_is_due_and_not_one_batch(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    batches = [100, 100, 3, 0, 99]
+    monkeypatch.setattr(release, "release_due", lambda _now: batches.pop(0))
+    assert (sweeps.release_replies(), batches) == (203, [99])
+    batches[:] = [100, 100]
+    monkeypatch.setattr(sweeps, "_RELEASING", 0)
+    assert (sweeps.release_replies(), batches) == (100, [100])
 
 
 def test_promises_are_kept_by_the_sweep(world: World) -> None:

@@ -337,6 +337,46 @@ def test_a_dead_database_is_not_a_row_that_is_set_aside(world: World, monkeypatc
     assert said(reply) == ("released", "")
 
 
+def test_an_outcome_is_written_when_the_database_is_back(
+    world: World, carrier: Carrier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The reply is sent, and only this worker knows it: it must not end as unknown for a database that restarted."""
+    reply, record, failures = released(world.north), send.record, iter(range(3))
+
+    def down(*arguments: Any) -> None:
+        if next(failures, None) is not None:
+            raise OperationalError("terminating connection due to administrator command")
+        record(*arguments)
+
+    monkeypatch.setattr(send, "record", down)
+    monkeypatch.setattr(send, "_RECORD_AGAIN", 0)
+    assert send.send_one(NOON)
+    assert (said(reply), len(carrier.calls)) == (("sent", ""), 1)
+    assert caplog.text.count(f"the outcome of reply {reply.pk} is not written yet: OperationalError at") == 3
+
+
+def test_an_outcome_that_cannot_be_written_for_half_a_lease_is_left_to_be_settled(
+    world: World, carrier: Carrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reply, tries = released(world.north), []
+    steady = [100.0]
+
+    def down(*_arguments: Any) -> None:
+        tries.append(steady[0])
+        raise OperationalError("the database is gone")
+
+    def sleep(seconds: float) -> None:
+        steady[0] += seconds
+
+    monkeypatch.setattr(send, "record", down)
+    monkeypatch.setattr(send.time, "monotonic", lambda: steady[0])
+    monkeypatch.setattr(send.time, "sleep", sleep)
+    with pytest.raises(OperationalError):
+        send.send_one(NOON)
+    assert (tries[0], tries[-1], len(carrier.calls)) == (100.0, 130.0, 1)
+    assert said(reply)[0] == "claimed"
+
+
 # --- leases ---------------------------------------------------------------------------------------------------------
 def test_a_claim_without_an_outcome_becomes_unknown_and_then_final(world: World, carrier: Carrier) -> None:
     reply, later = released(world.north), released(world.north)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -85,3 +87,41 @@ def test_a_worker_killed_in_its_call_leaves_unknown_and_nobody_sends_again(site:
     sent = [("sent", 1, "")] * (REPLIES_EACH - 1)
     assert site.rows("a-day-passes", "work", "leases-expire", "work") == [("unknown_final", 1, "claim expired"), *sent]
     assert len(site.ledger()) == len(set(site.ledger())) == taken + REPLIES_EACH - 1
+
+
+def stopped(process: subprocess.Popen[str]) -> bool:
+    """Wait until it was stopped; False where it ended instead."""
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    return os.WIFSTOPPED(status)
+
+
+def test_a_worker_that_was_frozen_beyond_its_lease_does_not_send(site: Site) -> None:
+    """SIGSTOP between claim and call, as of a host that hangs: others have given its claim up before it wakes."""
+    site.run("seed:1")
+    waiting = [("released", 0, "")] * (REPLIES_EACH - 1)
+    with site.start("frozen") as frozen:
+        try:
+            assert stopped(frozen)
+            assert site.rows() == [("claimed", 1, ""), *waiting]
+            assert site.rows("leases-expire", "work") == [("unknown", 1, "claim expired"), *waiting]
+        finally:
+            frozen.send_signal(signal.SIGCONT)
+        assert frozen.wait() == 0
+    assert site.ledger() == []
+    assert site.rows() == [("unknown", 1, "claim expired"), *waiting]
+
+
+def test_a_worker_that_was_frozen_gives_back_what_nobody_took(site: Site) -> None:
+    """It knows that it did not send; the reply leaves later, once."""
+    site.run("seed:1")
+    with site.start("frozen") as frozen:
+        try:
+            assert stopped(frozen)
+            site.rows()  # starting a process takes longer than the lease
+        finally:
+            frozen.send_signal(signal.SIGCONT)
+        assert frozen.wait() == 0
+    assert site.ledger() == []
+    assert site.rows()[0] == ("released", 1, "claim too old")
+    assert {(state, attempts) for state, attempts, _ in site.rows("work")} == {("sent", 1), ("sent", 2)}
+    assert len(site.ledger()) == len(set(site.ledger())) == REPLIES_EACH

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ import django
 if __name__ == "__main__":
     django.setup()
 
+from django.conf import settings
 from django.utils import timezone
 from tests.outbox.carrier import Carrier, written
 from tests.world import build_tenant
@@ -96,6 +98,21 @@ def kill(carrier: Paper, when: str) -> Callable[[], None]:
     return killed
 
 
+def freeze() -> None:
+    """Claim a reply, be stopped before the call until somebody says go on, and send as if nothing had been."""
+    # A lease that is over in a moment, so that no test has to wait for a real one.
+    settings.CLAIM_LEASE, settings.PROVIDER_TIMEOUT = 0.3, 0.05
+    claim = send.claim
+
+    def stopped(*moments: Any) -> Reply | None:
+        reply = claim(*moments)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return reply
+
+    send.claim = stopped
+    assert send.send_one(timezone.now())
+
+
 def later(function: Callable[[datetime.datetime], int], seconds: float) -> None:
     function(timezone.now() + datetime.timedelta(seconds=seconds))
 
@@ -113,6 +130,7 @@ def main(path: str, *steps: str) -> None:
         "seed": lambda count: seed(int(count)),
         "meet": lambda count: meet(carrier.path, int(count)),
         "work": work,
+        "frozen": freeze,
         "killed-before": kill(carrier, "before"),
         "killed-after": kill(carrier, "after"),
         "leases-expire": lambda: later(send.expire_leases, 61),
