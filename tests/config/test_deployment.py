@@ -125,6 +125,11 @@ def test_every_variable_is_one_that_the_settings_read(file: Path) -> None:
     assert {name for name in named if name.removesuffix("_FILE") not in known} == set()
 
 
+def test_every_variable_is_explained_to_operators() -> None:
+    explained = set(re.findall(r"`PARAVENT_(\w+)`", (ROOT / "docs/operators/install.md").read_text()))
+    assert variables_read() - explained == set()
+
+
 def environment_of(unit: Path) -> dict[str, str]:
     pairs = [pair for key, value in settings_of(unit) if key == "Environment" for pair in shlex.split(value)]
     return dict(pair.split("=", 1) for pair in pairs)
