@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from tests.config.test_deployment import DOMAIN, SERVICES, SYSTEMD, environment_of, one
 from tests.processes import ROOT
-from tests.services import Guarded, PostgreSQL, find_redis, free_port, postgresql, wait_until
+from tests.services import Guarded, PostgreSQL, find_redis, free_port, wait_until
 
 pytestmark = pytest.mark.processes
 #: The tests' server has a superuser named paravent already.
@@ -96,14 +96,16 @@ def cache(secrets: Path, port: int, log: Path) -> Guarded:
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Installation]:
+def installation(
+    tmp_path_factory: pytest.TempPathFactory, postgresql_server: PostgreSQL, redis_url: str
+) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("installation")
+    # `redis_url` skips these tests where there is no Redis; the cache here has options of its own.
     secrets, cache_port = secrets_of(folder), free_port()
     with ExitStack() as stack:
-        server = stack.enter_context(postgresql())
-        prepare_database(server, secrets)
+        prepare_database(postgresql_server, secrets)
         point(secrets / "database_url", "paravent:", f"{ROLE}:")
-        point(secrets / "database_url", "@database/paravent", f"@/{server.socket_folder}/{ROLE}")
+        point(secrets / "database_url", "@database/paravent", f"@/{postgresql_server.socket_folder}/{ROLE}")
         point(secrets / "cache_url", "@cache:6379", f"@127.0.0.1:{cache_port}")
         stack.enter_context(cache(secrets, cache_port, folder / "cache.log"))
         given = {
