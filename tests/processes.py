@@ -94,9 +94,9 @@ def scheduler(environment: Mapping[str, str], log: Path) -> Guarded:
     return Guarded([sys.executable, ROOT / "manage.py", "scheduler"], log=log, environment=environment)
 
 
-def answers(port: int) -> bool:
+def answers(port: int, timeout: float = 5.0) -> bool:
     """Whether the application behind `port` is loaded: even its 404 tells."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request("GET", "/hooks/", headers={"Host": HOST})
         return connection.getresponse().status == 404

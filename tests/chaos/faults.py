@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
+from tests import processes
 from tests.chaos import disk, points
 from tests.chaos.evidence import Outage
+from tests.chaos.verdict import FULL_DISK
 from tests.fleet import Fleet
 from tests.services import PostgreSQL, Redis
 
@@ -22,10 +24,15 @@ _FIRST, _LAST = 0.04, 0.95
 #: A process that has just been started again is left alone for so long.
 _RESPITE = 3.0
 _TICK = 0.1
+#: How long we wait for a web process to answer.
+_PATIENCE = 30.0
 
 
 class Stoppable(Protocol):
-    """A database that can be taken away for a while."""
+    """A database that can be taken away, for so many seconds at least; `what` is what that is called."""
+
+    what: str
+    least_seconds: float
 
     def stop(self) -> None: ...
 
@@ -37,6 +44,8 @@ class Crashing:
     """PostgreSQL: `pg_ctl stop -m immediate`, and a start that recovers."""
 
     server: PostgreSQL
+    what: str = "pg_ctl stop -m immediate"
+    least_seconds: float = 0.0
 
     def stop(self) -> None:
         self.server.stop_immediately()
@@ -50,6 +59,9 @@ class Locked:
     """SQLite: somebody else holds the whole file, as a backup that hangs does."""
 
     path: Path
+    what: str = "database file held by another process"
+    #: Shorter than a web process waits for a lock, it would be no outage.
+    least_seconds: float = 4.0
     _holder: sqlite3.Connection | None = None
 
     def stop(self) -> None:
@@ -165,6 +177,8 @@ class Director:
             self.failed.append(f"{type(error).__name__}: {error}")
 
     def _do(self, fault: Fault) -> None:
+        # Nothing more happens to a site that is down as a whole: it would prove nothing.
+        self._until(lambda: self._answer(every=fault.name == "outage"))
         match fault.name:
             case "point":
                 points.arm(self.armed, fault.argument)
@@ -188,6 +202,7 @@ class Director:
 
     def _outage(self, seconds: float, *, full: bool) -> None:
         """The database is away for a while; in the long outage one web process's disk is full from its middle on."""
+        seconds = max(seconds, self.database.least_seconds)
         start = self.now()
         self.database.stop()
         if full:
@@ -195,14 +210,25 @@ class Director:
                 points.arm(self.armed, point)
         self._pause(seconds / 2)
         if full and self.small_disk is not None:
+            self._until(lambda: self._answer(every=True))  # a process that is dead meets no full disk
             disk.fill(self.small_disk)
-            self.done["disk of a web process full"] += 1
+            self.done[FULL_DISK] += 1
         self._pause(seconds / 2)
         self.database.start()
         self.outages.append(Outage(start, self.now()))
-        self.done["database stopped at once"] += 1
+        self.done[self.database.what] += 1
         if full and self.small_disk is not None:
             disk.empty(self.small_disk)
+
+    def _answer(self, *, every: bool) -> bool:
+        """Whether one web process, or every one, answers now."""
+        return (all if every else any)(processes.answers(port, 1.0) for port in self.fleet.web_ports)
+
+    def _until(self, there: Callable[[], bool]) -> None:
+        """Wait for something that will come, and not for ever."""
+        until = time.monotonic() + _PATIENCE
+        while not there() and time.monotonic() < until and not self._stop.is_set():
+            self._pause(_TICK)
 
     def _pause(self, seconds: float) -> None:
         """Wait, and start again what ends meanwhile."""

@@ -213,6 +213,10 @@ def spare_us(run: Evidence) -> None:
     run.missed_faults = ["nobody reached after-claim"]
 
 
+def meet_no_full_disk(run: Evidence) -> None:
+    run.faults = {verdict.FULL_DISK: 1}
+
+
 def end(run: Evidence) -> None:
     run.ended_alone = ["worker 1: 2"]
 
@@ -275,6 +279,7 @@ def drain_for_ever(run: Evidence) -> None:
         (answer_after_stop, {verdict.AFTER_STOP}),
         (send_nonsense, {verdict.COMPLAINT}),
         (spare_us, {verdict.MISSED}),
+        (meet_no_full_disk, {verdict.MISSED}),
         (end, {verdict.ENDED}),
         (deliver_once, {verdict.MILD}),
         (spare_the_calls, {verdict.MILD}),

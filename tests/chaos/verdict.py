@@ -29,6 +29,8 @@ SECOND, OVER, NOBODY = "second reply to one message", "over the limit", "reply t
 AFTER_STOP, UNRESOLVED = "reply after STOP", "eligible reply not resolved"
 UNKNOWN = "unknown for good, beyond the share allowed"
 UNTRUE, UNRECORDED = "recorded as sent, never accepted", "accepted, not recorded as sent"
+#: What `Evidence.faults` calls the disk without room, which must have been met.
+FULL_DISK = "disk of a web process full"
 COMPLAINT, MISSED, ENDED = "request the provider complained about", "fault that never happened", "ended by itself"
 SLUGGISH, MILD = "too slow", "too few faults or redeliveries"
 KINDS = (
@@ -231,6 +233,9 @@ def _judge_stops(verdict: Verdict, evidence: Evidence) -> None:
 
 
 def _judge_run(verdict: Verdict, evidence: Evidence) -> None:
+    full = evidence.faults.get(FULL_DISK)
+    if full and not any(attempt.status == 503 for attempt in evidence.attempts):
+        verdict.violations[MISSED].append("no request met the full disk")
     verdict.violations[MISSED] += list(evidence.missed_faults)
     verdict.violations[ENDED] += list(evidence.ended_alone)
     verdict.figures |= {name: f"{times:,}" for name, times in sorted(evidence.faults.items())}
