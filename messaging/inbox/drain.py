@@ -6,14 +6,17 @@ commit and the removal of its segment changes nothing: the next reader meets dup
 
 from __future__ import annotations
 
+import datetime
 import functools
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from django.db import close_old_connections, connection
+from django.utils import timezone
 
 from outbox import faults
 
@@ -30,8 +33,13 @@ _EVERY = 0.5
 _ALMOST_DONE = 100
 #: How often a record may fail, while the database answers others, before it is set aside.
 _MOST_TRIES = 10
+#: A fault of ours may be over soon, as between two versions' tables: a record is tried again every minute for so long.
+_AGAIN_EVERY = 60.0
+_GIVEN_UP_AFTER = datetime.timedelta(hours=1)
 
 Find = Callable[[int], Hook | None]
+#: When it was received, where that can be read, and the record.
+Failed = tuple[datetime.datetime | None, bytes]
 
 _stop = threading.Event()
 _started = threading.Lock()
@@ -56,10 +64,14 @@ def stop() -> None:
 
 
 def _loop() -> None:
+    tried_again = time.monotonic()
     try:
         while not _stop.wait(_EVERY):
             try:
                 close_old_connections()
+                if time.monotonic() - tried_again > _AGAIN_EVERY:
+                    tried_again = time.monotonic()
+                    spool.current().retry("retry")
                 run()
                 alerts.look()
             except Exception as error:  # noqa: BLE001  a thread that ends drains nothing any more, and nobody sees it end
@@ -115,20 +127,32 @@ def _drain_segments(find: Find) -> tuple[int, bool]:
         with spool.reading(path) as records:
             if records is None:
                 continue
-            failed: list[bytes] = []
+            failed: list[Failed] = []
             for start in range(0, len(records), fold.SIZE):
                 done, complete = _drain(path, records[start : start + fold.SIZE], failed, find)
                 taken += done
                 if not complete:
                     return taken, False
-            if failed:
-                spool.keep_aside(path, spool.boxed(failed), "failed")
+            _set_aside(path, failed)
             _tries.pop(path.name, None)
             spool.remove(path)
     return taken, True
 
 
-def _drain(path: Path, records: list[bytes], failed: list[bytes], find: Find) -> tuple[int, bool]:
+def _set_aside(path: Path, failed: list[Failed]) -> None:
+    """Keep what could not be taken: for another try while it is young, else for a person."""
+    now = timezone.now()
+    for kind in ("retry", "failed"):
+        records = [
+            record
+            for received_at, record in failed
+            if (received_at is not None and now - received_at < _GIVEN_UP_AFTER) is (kind == "retry")
+        ]
+        if records:
+            spool.keep_aside(path, spool.boxed(records), kind)
+
+
+def _drain(path: Path, records: list[bytes], failed: list[Failed], find: Find) -> tuple[int, bool]:
     waiting = [one for record in records if (one := _unpacked(record, failed))]
     rest = waiting
     if len(waiting) > 1:
@@ -150,21 +174,21 @@ def _drain(path: Path, records: list[bytes], failed: list[bytes], find: Find) ->
             _tries[path.name] += 1
             if _tries[path.name] < _MOST_TRIES or not _database_answers():
                 return len(waiting) - len(rest) + number, False
-            failed.append(one.packed())
+            failed.append((one.received_at, one.packed()))
         except Exception as error:  # noqa: BLE001  one record must not keep all others waiting
             log.error("a record of the spool cannot be taken: %s", faults.named(error))
-            failed.append(one.packed())
+            failed.append((one.received_at, one.packed()))
         else:
             _tries.pop(path.name, None)
     return len(records), True
 
 
-def _unpacked(record: bytes, failed: list[bytes]) -> Waiting | None:
+def _unpacked(record: bytes, failed: list[Failed]) -> Waiting | None:
     try:
         return Waiting.unpacked(record)
     except (ValueError, KeyError, TypeError) as error:
         log.error("a record of the spool is not one of this version: %s", faults.named(error))
-        failed.append(record)
+        failed.append((None, record))
         return None
 
 

@@ -7,7 +7,8 @@ Each process appends to a segment of its own, a file `<nanoseconds>-<random>.spo
 append at once share one fsync. A segment that nobody has locked may be read and removed by any process of this host: a
 process that was killed leaves its records to the others. A record is its length (4 bytes) and `privacy.offline`'s box.
 
-`*.failed` holds records that our code could not take, `*.corrupt` what could not be read: both are kept for a person.
+`*.retry` holds records that our code could not take and will try again, `*.failed` those that it has given up on, and
+`*.corrupt` what could not be read: the last two are kept for a person.
 """
 
 from __future__ import annotations
@@ -189,23 +190,23 @@ class Spool:
             return sorted(path for path in self._folder.iterdir() if path.suffix == ".spool")
         return []
 
-    def retry(self) -> int:
-        """Let what was set aside as failed wait again; returns how many files that is."""
-        failed = list(self._folder.glob("*.failed"))
-        for path in failed:
-            path.rename(path.with_name(f"{time.time_ns():020}-{secrets.token_hex(6)}.spool"))
-        if failed:
+    def retry(self, kind: str) -> int:
+        """Let the files of `kind` ("retry", "failed") wait again; returns how many there were."""
+        files = list(self._folder.glob(f"*.{kind}"))
+        for path in files:
+            path.rename(path.with_suffix(".spool"))
+        if files:
             sync_folder(self._folder)
-        return len(failed)
+        return len(files)
 
     def depth(self) -> Depth:
         """What waits now, with the files of all processes on this host."""
-        sizes: dict[str, list[int]] = {".spool": [], ".failed": [], ".corrupt": []}
+        sizes: dict[str, list[int]] = {".spool": [], ".retry": [], ".failed": [], ".corrupt": []}
         with contextlib.suppress(FileNotFoundError):
             for path in self._folder.iterdir():
                 with contextlib.suppress(FileNotFoundError):  # drained meanwhile
                     sizes.get(path.suffix, []).append(path.stat().st_size)
-        waiting = [size for size in sizes[".spool"] if size]
+        waiting = [size for size in sizes[".spool"] + sizes[".retry"] if size]
         return Depth(len(waiting), sum(waiting), len(sizes[".failed"]), len(sizes[".corrupt"]))
 
     def share(self) -> float:
@@ -278,7 +279,7 @@ def _records(path: Path, content: bytes) -> list[bytes]:
 
 
 def keep_aside(segment: Path, content: bytes, kind: str) -> None:
-    """Write `content` beside `segment` as `.failed` or `.corrupt`, once, for a person to look at."""
+    """Write `content` beside `segment` with the suffix `kind`, in place of what was there."""
     target = segment.with_suffix(f".{kind}")
     draft = segment.with_name(f".{segment.stem}-{kind}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -292,7 +293,7 @@ def keep_aside(segment: Path, content: bytes, kind: str) -> None:
         draft.unlink(missing_ok=True)
         raise
     sync_folder(segment.parent)
-    log.error("the spool set %s aside: nothing of it was removed, a person must look", target.name)
+    log.error("the spool set %s aside", target.name)
 
 
 def boxed(records: list[bytes]) -> bytes:

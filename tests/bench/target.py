@@ -23,14 +23,16 @@ class Target:
         fields = requests.message_fields(self.number, requests.sender(sender), "Salut, on se voit quand ?")
         return requests.signed(self.path, fields, self.auth_token)
 
-    def empty(self) -> bytes:
+    def empty(self, view: str = "empty") -> bytes:
         fields = requests.message_fields(self.number, requests.sender(0), "Salut, on se voit quand ?")
-        return requests.signed("/bench/empty/", fields, self.auth_token)
+        return requests.signed(f"/bench/{view}/", fields, self.auth_token)
 
     def prepared(self, key: str, count: int) -> list[bytes]:
         match key:
             case "a":
                 return [self.empty() for _ in range(count)]
+            case "a'":
+                return [self.empty("bare") for _ in range(count)]
             case "b":
                 self.senders += count
                 return [self.request(BLOCKED_SENDERS + self.senders - i) for i in range(count)]

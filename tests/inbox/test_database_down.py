@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import psycopg
 import pytest
+import time_machine
 from django.core.management import call_command
 from django.db import (
     DatabaseError,
@@ -216,8 +218,12 @@ def test_a_fault_of_ours_loses_nothing_and_is_not_called_the_databases(
     kept()
     with connection.execute_wrapper(FailAt(2, error)):
         assert drain.run() == 1
-    assert spool.depth() == spool.Depth(0, 0, 1, 0)
     assert "33639980123" not in caplog.text
+    assert (spool.depth().segments, drain.run()) == (1, 0)  # it waits for its next try
+    spool.current().retry("retry")
+    with time_machine.travel(timezone.now() + timedelta(hours=2)), connection.execute_wrapper(FailAt(2, error)):
+        assert drain.run() == 1
+    assert spool.depth() == spool.Depth(0, 0, 1, 0)
     call_command("spool", retry=True)
     assert drain.run() == 1
     assert Message.objects.filter(provider_id=fields["MessageUUID"]).count() == 1

@@ -26,7 +26,7 @@ class Command(BaseCommand):
             % {**vars(depth), "folder": settings.SPOOL_DIR}
         )
         if retry:
-            count = spool.current().retry()
+            count = spool.current().retry("failed")
             self.stdout.write(
                 _("%(count)d files wait again; a web process of this host takes them.") % {"count": count}
             )
