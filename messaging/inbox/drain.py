@@ -31,7 +31,7 @@ _EVERY = 0.5
 #: With fewer records than this left, requests go to the database again: a full spool would never be worked off
 #: if each second brought as many as it drains.
 _ALMOST_DONE = 100
-#: How often a record may fail, while the database answers others, before it is set aside.
+#: How often a record may lose to other statements, while the database is well, before it lets others go first.
 _MOST_TRIES = 10
 #: A fault of ours may be over soon, as between two versions' tables: a record is tried again every minute for so long.
 _AGAIN_EVERY = 60.0
@@ -171,7 +171,7 @@ def _drain(path: Path, records: list[bytes], failed: list[Failed], find: Find) -
             _accept(one, find)
         except outage.NO_ANSWER as error:
             outage.noticed(error)
-            _tries[path.name] += 1
+            _tries[path.name] += outage.may_concern_one_record(error)
             if _tries[path.name] < _MOST_TRIES or not _database_answers():
                 return len(waiting) - len(rest) + number, False
             failed.append((one.received_at, one.packed()))

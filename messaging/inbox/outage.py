@@ -19,6 +19,8 @@ log = logging.getLogger("paravent.webhook")
 NO_ANSWER = (OperationalError, InterfaceError, InternalError)
 #: SQLSTATE classes of one statement that lost to another one: the database itself is well.
 _CONTENTION = ("40", "55")
+#: The statement took too long; it may be this one alone.
+_TOO_SLOW = "57014"
 #: Should nobody drain, requests ask the database again after this many seconds.
 _LONGEST = 30.0
 
@@ -69,6 +71,14 @@ def over() -> None:
         _since = None
 
 
+def may_concern_one_record(error: Error) -> bool:
+    """Whether another record may well succeed where this one failed. A full disk, or a server gone, spares none."""
+    return _state(error).startswith((*_CONTENTION, _TOO_SLOW))
+
+
 def _only_contention(error: Error) -> bool:
-    state = getattr(error.__cause__, "sqlstate", None) or ""
-    return state.startswith(_CONTENTION)
+    return _state(error).startswith(_CONTENTION)
+
+
+def _state(error: Error) -> str:
+    return getattr(error.__cause__, "sqlstate", None) or ""

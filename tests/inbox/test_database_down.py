@@ -352,3 +352,40 @@ def test_a_message_waits_on_disk_for_a_locked_row_and_others_do_not(world: World
     assert drain.run() == 1
     assert deliver(world.north, fields) == 200
     assert Message.objects.filter(provider_id=fields["MessageUUID"]).count() == 1
+
+
+@ON_POSTGRESQL
+def test_a_message_that_always_loses_lets_others_go_first_and_a_full_disk_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that holds one sender's row for long must not keep all others waiting; a full disk keeps everybody."""
+    assert deliver(world.north, message_fields(world.north.hotline)) == 200
+    stuck, free = message_fields(world.north.hotline), message_fields(world.north.hotline, sender="33639980199")
+    with connection.execute_wrapper(FailAt(1, OperationalError)):
+        assert [deliver(world.north, stuck), deliver(world.north, free)] == [200, 200]
+    monkeypatch.setattr(drain, "_MOST_TRIES", 3)
+    with connection.execute_wrapper(_Always(psycopg.errors.DiskFull())):
+        assert [drain.run() for _ in range(9)] == [0] * 9
+    assert len(kept()) == 2
+    parameters = connection.get_connection_params()
+    known = {name: parameters[name] for name in ("host", "port", "user", "dbname") if name in parameters}
+    with psycopg.connect(**known) as other:
+        other.execute("SELECT 1 FROM conversations_conversation FOR UPDATE")
+        assert [drain.run() for _ in range(3)] == [0, 0, 2]
+        assert (count()["Message"], spool.depth().segments) == (2, 1)
+        other.rollback()
+    spool.current().retry("retry")
+    assert drain.run() == 1
+    assert set(Message.objects.values_list("provider_id", flat=True)) >= {stuck["MessageUUID"], free["MessageUUID"]}
+
+
+class _Always:
+    """Fails every INSERT and UPDATE as the server would."""
+
+    def __init__(self, cause: psycopg.Error) -> None:
+        self.cause = cause
+
+    def __call__(self, execute: Callable[..., Any], statement: str, *more: Any) -> Any:
+        if "INSERT" in statement or "UPDATE" in statement:
+            raise OperationalError from self.cause
+        return execute(statement, *more)
