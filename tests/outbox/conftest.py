@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from tests.outbox.carrier import Carrier
 
-from outbox import send
+from outbox import clock, send
 
 
 @pytest.fixture
@@ -12,3 +14,9 @@ def carrier(monkeypatch: pytest.MonkeyPatch) -> Carrier:
     made = Carrier()
     monkeypatch.setattr(send.registry, "get", lambda _name: made)
     return made
+
+
+@pytest.fixture
+def our_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database's clock is this process's, also where the test moves it and the database is a server."""
+    monkeypatch.setattr(clock.sql, "clock_ahead", lambda: datetime.timedelta(0))

@@ -37,7 +37,7 @@ ANSWERS = (
 
 
 @pytest.fixture
-def clock() -> Any:
+def clock(our_clock: None) -> Any:
     with time_machine.travel(NOON, tick=False) as traveller:
         yield traveller
 

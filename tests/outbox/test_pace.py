@@ -171,6 +171,7 @@ def test_what_may_not_be_sent_takes_no_place(world: World, carrier: Carrier) -> 
     assert [reply.uuid for reply in carrier.ledger] == [good.uuid]
 
 
+@pytest.mark.usefixtures("our_clock")
 def test_a_run_waits_for_a_near_place_and_not_for_a_far_one(
     world: World, carrier: Carrier, monkeypatch: pytest.MonkeyPatch
 ) -> None:

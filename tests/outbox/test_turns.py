@@ -33,7 +33,7 @@ class Counted:
 
 
 @pytest.fixture
-def many_hosts(settings: Any) -> None:
+def many_hosts(settings: Any, our_clock: None) -> None:
     settings.ENGINE = "celery"
 
 
@@ -129,7 +129,7 @@ def test_the_one_thread_on_sqlite_writes_no_turns(monkeypatch: pytest.MonkeyPatc
     assert (counted.runs, SweepTurn.objects.exists()) == (3, False)
 
 
-@pytest.mark.usefixtures("db")
+@pytest.mark.usefixtures("db", "our_clock")
 def test_processes_that_share_a_server_take_turns_with_any_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Counted(every=1.0)
     monkeypatch.setattr(sweeps, "connection", type("Shared", (), {"vendor": "postgresql"}))
