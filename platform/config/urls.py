@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+handler500 = "config.errors.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("hooks/", include("inbox.urls")),
     path("admin/", admin.site.urls),
