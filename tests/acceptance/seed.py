@@ -1,8 +1,9 @@
 """Two organizations with the plan's hotlines, and the blocks a person set; run as a process of production's settings.
 
-    python -m tests.acceptance.seed <senders> <each> <seed> [limit|language|silence]
+    python -m tests.acceptance.seed <senders> <each> <seed> [limit|language|silence [<language>]]
 
-prints the hotlines' addresses and tokens as JSON. The last argument seeds a fault that the verdict must find.
+prints the hotlines' addresses and tokens as JSON. The fourth argument seeds a fault that the verdict must find; with
+the fifth the hotlines have texts in that language alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import django
 from tests.acceptance import plan
 
 
-def seed(wanted: plan.Plan, fault: str) -> dict[str, dict[str, str]]:
+def seed(wanted: plan.Plan, fault: str, languages: Sequence[str] = plan.LANGUAGES) -> dict[str, dict[str, str]]:
     from tests.world import build_world  # noqa: PLC0415  needs the application
 
     from hotlines.models import Hotline  # noqa: PLC0415
@@ -42,7 +43,7 @@ def seed(wanted: plan.Plan, fault: str) -> dict[str, dict[str, str]]:
         plan.OTHER: (world.south.hotline, world.south),
     }
     for line, (hotline, _tenant) in places.items():
-        _prepare(hotline, line, fault)
+        _prepare(hotline, line, fault, languages)
     if fault != "silence":
         _block(wanted, world)
     return {
@@ -55,16 +56,18 @@ def seed(wanted: plan.Plan, fault: str) -> dict[str, dict[str, str]]:
     }
 
 
-def _prepare(hotline: Any, line: plan.Line, fault: str) -> None:
+def _prepare(hotline: Any, line: plan.Line, fault: str, languages: Sequence[str]) -> None:
     """The line's limit, four languages, and a text of its own for every step in each."""
     from replies.models import ReplyTemplate  # noqa: PLC0415
 
     hotline.reply_limit = line.limit + (fault == "limit")
-    hotline.languages = list(plan.LANGUAGES)
+    hotline.languages = list(languages)
     hotline.countries = ["FR", "GB", "ES"]
     hotline.save()
     ReplyTemplate.objects.filter(hotline=hotline).delete()
     for written, (language, step) in line.texts.items():
+        if language not in languages:
+            continue
         tongue = {"fr": "en", "en": "fr"}.get(language, language) if fault == "language" else language
         ReplyTemplate.objects.create(
             organization=hotline.organization, hotline=hotline, language=tongue, step=step, text=written
@@ -86,7 +89,7 @@ def _block(wanted: plan.Plan, world: Any) -> None:
     ):
         for sender, line in pairs:
             hook = hooks.find(world.north.hotline.hook_token)
-            assert hook is not None
+            assert isinstance(hook, hooks.Hook)
             first = InboundMessage(f"before-{sender}", sender, line.number, "Salut", timezone.now())
             receive.receive(hook, first, Verification("v3", f"before-{sender}"))
             conversation = Conversation.objects.latest("pk")
@@ -99,7 +102,7 @@ def main(arguments: Sequence[str]) -> int:
     senders, each, number = map(int, arguments[:3])
     django.setup()
     wanted = plan.make(senders, each, number)
-    sys.stdout.write(json.dumps(seed(wanted, arguments[3] if len(arguments) > 3 else "")))
+    sys.stdout.write(json.dumps(seed(wanted, "".join(arguments[3:4]), arguments[4:5] or plan.LANGUAGES)))
     return 0
 
 

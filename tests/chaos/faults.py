@@ -84,9 +84,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class Measure:
-    """How much of what happens in one run."""
+    """How much of what happens in one run. A web process takes seconds to come back, a worker's child none."""
 
-    each_point: int
+    each_web_point: int
+    each_worker_point: int
     crashes: int
     outage_seconds: float
     redis: int
@@ -94,13 +95,14 @@ class Measure:
 
     @classmethod
     def of(cls, messages: int) -> Measure:
-        """100,000 messages meet each named point ten times, and four crashes of the database."""
+        """100,000 messages meet each of the workers' points ten times, and four crashes of the database."""
         return cls(
-            each_point=max(1, messages // 10_000),
+            each_web_point=max(1, messages // 33_000),
+            each_worker_point=max(1, messages // 10_000),
             crashes=max(1, messages // 33_000),
             outage_seconds=10.0 if messages >= 10_000 else 4.0,
             redis=max(1, messages // 50_000),
-            kills=max(1, messages // 33_000),
+            kills=max(1, messages // 50_000),
         )
 
 
@@ -108,7 +110,7 @@ def planned(measure: Measure, fleet: Fleet, *, redis: bool, seed: int) -> list[F
     """The faults of a run in the order in which they happen. The long outage is in its middle."""
     chance = random.Random(seed)
     found: list[Fault] = []
-    armed = [point for point in (*points.IN_WEB, *points.IN_WORKER) for _ in range(measure.each_point)]
+    armed = [*points.IN_WEB] * measure.each_web_point + [*points.IN_WORKER] * measure.each_worker_point
     found += [Fault(chance.uniform(_FIRST, _LAST), "point", point) for point in armed]
     for name in fleet.running:
         for _ in range(measure.kills):
