@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zoneinfo
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -34,12 +35,13 @@ def mail(organization: Organization, subject: str, body: str) -> bool:
 def provider_silent(account: Account) -> bool:
     """Once for each silence: the provider does not answer, so replies wait. Whether the mail left."""
     with translation.override(settings.LANGUAGE_CODE):
-        since = account.unanswered_since or timezone.now()
+        zone = zoneinfo.ZoneInfo(account.organization.time_zone)
+        since = (account.unanswered_since or timezone.now()).astimezone(zone)
         return mail(
             account.organization,
             _("Paravent: the provider of %(account)s does not answer") % {"account": account.label},
             _(
-                "The provider of the account “%(account)s” has not answered since %(since)s (UTC). Its replies wait, "
+                "The provider of the account “%(account)s” has not answered since %(since)s. Its replies wait, "
                 "for a day at most, and Paravent goes on trying: when the provider answers again they leave by "
                 "themselves, at each number's pace.\n\n"
                 "Nothing has to be done here. The provider's status page may say more."

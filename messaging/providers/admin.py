@@ -121,7 +121,8 @@ def form_for(provider: str) -> type[AccountForm]:
 
 def _silence_told(account: Account) -> str:
     told = _(
-        "The provider does not answer since %(since)s; the next attempt at %(next)s. Replies wait, for a day at most."
+        "The provider does not answer since %(since)s; the next attempt is at %(next)s, and replies wait, "
+        "a day at most."
     )
     moments = {"since": account.unanswered_since, "next": account.next_attempt_at}
     return told % {

@@ -126,6 +126,23 @@ def test_what_makes_no_sense_is_refused_in_words(world: World, field: str, typed
     assert said in response.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("typed", "stored"), [("0.1", "0.10"), ("0.5", "0.50"), ("500", "500.00"), ("0.09", ""), ("501", ""), ("", "")]
+)
+def test_the_pace_of_a_number_is_the_editors_within_bounds(world: World, typed: str, stored: str) -> None:
+    hotline = world.north.hotline
+    answer = signed_in(world.north.editor).post(page(hotline), fields_of(hotline, messages_per_second=typed))
+    assert answer.status_code == (302 if stored else 200)
+    if not stored:
+        assert "messages_per_second" in answer.context["adminform"].form.errors
+    hotline.refresh_from_db()
+    assert str(hotline.messages_per_second) == (stored or "500.00")
+
+
+def test_a_new_number_has_the_pace_of_a_long_code(world: World) -> None:
+    assert str(added(world.north).messages_per_second) == "1.00"
+
+
 def test_the_number_is_fixed_once_it_is_used(world: World) -> None:
     hotline = world.north.hotline
     changed = fields_of(hotline, number="+33937000099", kind="lgbt", organization=world.south.organization.pk)

@@ -261,7 +261,7 @@ def test_a_silence_is_told_once_after_five_minutes(world: World, carrier: Carrie
     [told] = mail.outbox
     assert told.to == ["alerts@north.example"]
     assert told.subject == "Paravent\u00a0: l’opérateur de North Plivo ne répond pas"
-    assert "24/11/2026 12:00 (UTC)" in told.body
+    assert "depuis le 24/11/2026 13:00." in told.body
     assert "336399" not in told.body
     carrier.answer = accepted
     assert call() == 1

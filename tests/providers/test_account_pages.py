@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import html
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from django.utils import timezone
 from tests.world import AUTH_ID, Tenant, World
 
 from hotlines.models import Account
+from providers.admin import AccountForm
 
 SECRET = "a-new-secret-token-0123456789"
 
@@ -138,6 +141,44 @@ def test_the_owner_resumes_sending(world: World) -> None:
     assert (account.sending_paused_at, account.sending_paused_reason) == (None, "")
     again = signed_in(north.owner).post(resume, {"_form_submitted": "True"})
     assert "Sending is not paused" in again.content.decode()
+
+
+def test_the_page_tells_since_when_the_provider_does_not_answer(world: World) -> None:
+    noon = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
+    minutes = datetime.timedelta(minutes=1)
+    silent = Account.objects.filter(pk=world.north.account.pk)
+    silent.update(unanswered=7, unanswered_since=noon, next_attempt_at=noon + 4 * minutes, attempt_wait=120)
+    told = (
+        "The provider does not answer since 11/24/2026 1 p.m.; the next attempt is at 11/24/2026 1:04 p.m., and replies"
+    )
+    for user in (world.north.owner, world.north.viewer):
+        shown = html.unescape(signed_in(user).get(page(world.north.account)).content.decode())
+        assert told in signed_in(user).get(page(world.north.account)).content.decode()
+        assert "no answer" in signed_in(user).get(reverse("admin:hotlines_account_changelist")).content.decode()
+    french = Client(headers={"Accept-Language": "fr"})
+    french.force_login(world.north.owner)
+    shown = html.unescape(french.get(page(world.north.account)).content.decode())
+    assert "L’opérateur ne répond pas depuis le 24/11/2026 13:00" in shown
+    silent.update(unanswered=0, unanswered_since=None, next_attempt_at=None, attempt_wait=0)
+    assert "Sending is on." in signed_in(world.north.owner).get(page(world.north.account)).content.decode()
+
+
+def test_saving_the_page_takes_back_nothing_that_a_worker_wrote_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = AccountForm.credentials
+
+    def late(form: AccountForm) -> dict[str, str]:
+        Account.objects.filter(pk=form.instance.pk).update(
+            sending_paused_at=timezone.now(), sending_paused_reason="402"
+        )
+        return credentials(form)
+
+    monkeypatch.setattr(AccountForm, "credentials", late)
+    assert save(world.north, label="renamed", credential_auth_token=SECRET).status_code == 200
+    account = Account.objects.get(pk=world.north.account.pk)
+    assert (account.label, account.sending_paused_reason) == ("renamed", "402")
+    assert account.credentials["auth_token"] == SECRET
 
 
 def test_new_credentials_leave_a_pause_standing_and_say_so(world: World) -> None:
