@@ -38,8 +38,8 @@ _LENGTH = struct.Struct(">I")
 _SEGMENT_BYTES = 1 << 20
 #: A webhook's body is 64 KiB at most; a length beyond this is not one that we wrote.
 _RECORD_BYTES = 1 << 20
-#: What we leave free for the rest of the machine.
-_LEAST_FREE = 0.05
+#: What we leave free for the rest of the machine: this share of the volume, and not more than so many bytes.
+_LEAST_FREE_SHARE, _LEAST_FREE_BYTES = 0.05, 256_000_000
 _LOOK_AGAIN = 1.0
 
 
@@ -225,7 +225,8 @@ class Spool:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._looked_at, self._used = now, self.depth().bytes
             volume = os.statvfs(self._folder)
-            if volume.f_bavail < _LEAST_FREE * volume.f_blocks:
+            least = min(_LEAST_FREE_SHARE * volume.f_blocks * volume.f_frsize, _LEAST_FREE_BYTES)
+            if volume.f_bavail * volume.f_frsize < least:
                 self._looked_at = -_LOOK_AGAIN
                 raise OSError("the disk is almost full")
         if self._used + size > self._quota:

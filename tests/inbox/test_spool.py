@@ -26,6 +26,7 @@ from privacy import offline
 from privacy.vault import Unreadable
 
 QUOTA = 50_000_000
+MEGABYTE = 1_000_000
 
 
 def drained(folder: Path) -> list[bytes]:
@@ -246,15 +247,18 @@ def test_the_quota_counts_what_every_process_of_the_host_keeps(tmp_path: Path) -
     other.append(b"x" * 3000)
 
 
-def test_a_disk_that_is_almost_full_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("size", "least"), [(1000 * MEGABYTE, 50 * MEGABYTE), (10**6 * MEGABYTE, 256 * MEGABYTE)])
+def test_a_disk_that_is_almost_full_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, least: int
+) -> None:
     class Volume:
-        f_blocks, f_bavail = 1000, 49
+        f_frsize, f_blocks, f_bavail = 1000, size // 1000, least // 1000 - 1
 
     monkeypatch.setattr(os, "statvfs", lambda _path: Volume)
     writer = Spool(tmp_path, QUOTA)
     with pytest.raises(Full):
         writer.append(b"x")
-    Volume.f_bavail = 51
+    Volume.f_bavail += 1
     writer.append(b"x")
 
 
