@@ -60,8 +60,8 @@ class Locked:
 
     path: Path
     what: str = "database file held by another process"
-    #: Shorter than a web process waits for a lock, it would be no outage.
-    least_seconds: float = 4.0
+    #: A web process waits 2 s for a lock; twice that must pass before the disk is full, and once more while it is.
+    least_seconds: float = 10.0
     _holder: sqlite3.Connection | None = None
 
     def stop(self) -> None:
