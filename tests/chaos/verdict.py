@@ -153,7 +153,8 @@ def _judge_calls(verdict: Verdict, evidence: Evidence) -> None:
         "of these accepted": f"{len(accepted):,}",
         "calls that met a fault of the provider": f"{faults.total():,} ({share:.1%}): {named}",
     }
-    if share < LEAST_FAULTS * 0.8 and requests > 200:
+    # Of a few hundred calls chance may spare many.
+    if not faults.total() or (requests > 2000 and share < LEAST_FAULTS * 0.9):
         found[MILD].append(f"only {share:.1%} of the calls met a fault of the provider")
 
 
