@@ -1,354 +1,59 @@
 """The whole path under every interleaving that a generator finds, judged by what the carrier took (SECURITY.md 2.7).
 
-The machine plays senders, workers that may be slow or die at any point, a carrier, its reports, clocks, persons. It
-must also find the bugs that are seeded below: a judge that acquits everybody proves nothing.
+The machine (`machine.py`) must also find the bugs that are seeded below: a judge that acquits everybody proves nothing.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
-from collections import Counter
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import time_machine
-from django.core.exceptions import ValidationError
+from django.conf import settings as config
+from django.db import IntegrityError
+from django.db.models import F
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
-from tests.outbox.carrier import accepted, deliver, empty_tables, inbound, reported
-from tests.world import World, build_world
+from hypothesis.stateful import run_state_machine_as_test
+from tests.outbox.machine import LEASE, START, Path
+from tests.world import build_world
 
-from conversations import blocks
+from conversations import sql
 from conversations.models import Conversation, Message, Reply
 from conversations.words import ReplyState
 from hotlines.models import Account, Hotline
-from inbox import receive
-from outbox import release, reports, send
-from providers.base import Delivery, InboundMessage, Knowledge, Outcome, OutgoingReply
-
-START = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.UTC)
-HOUR = datetime.timedelta(hours=1)
-LEASE = datetime.timedelta(seconds=60)
-SENDERS = ("33639980101", "33639980102", "33639980103")
-ENDED = (ReplyState.SENT, ReplyState.FAILED, ReplyState.UNKNOWN_FINAL, ReplyState.EXPIRED, ReplyState.DROPPED)
-WINDOW_HOURS, BLOCK_HOURS = 48, 24
-
-ACTS = ("blocks", "unblocks", "unblocks", "silences", "activates", "activates", "resumes", "resumes")
-
-indices = st.integers(0, 7)
-
-
-@dataclass
-class Worker:
-    """A worker that holds a claim; `outcome` is what it learned and has not written yet."""
-
-    reply: Reply
-    claimed_at: datetime.datetime
-    outcome: Outcome | None = None
-
-
-@dataclass(frozen=True)
-class Call:
-    """What a worker learns, and whether the carrier took the reply."""
-
-    knowledge: Knowledge
-    taken: bool = False
-    retry_after: float | None = None
-
-
-CALLS = (
-    Call(Knowledge.ACCEPTED, taken=True),
-    Call(Knowledge.ACCEPTED, taken=True),
-    Call(Knowledge.UNKNOWN, taken=True),
-    Call(Knowledge.UNKNOWN, taken=True),
-    Call(Knowledge.UNKNOWN),
-    Call(Knowledge.REFUSED),
-    Call(Knowledge.REFUSED_FOR_NOW),
-    Call(Knowledge.REFUSED_FOR_NOW, retry_after=90),
-    Call(Knowledge.ACCOUNT_REFUSED),
-)
-
-
-@dataclass
-class Acceptance:
-    reply: Reply
-    provider_id: str
-    claimed_at: datetime.datetime
-
-
-class Path(RuleBasedStateMachine):
-    world: World
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.clock = time_machine.travel(START, tick=False)
-        self.time = self.clock.start()
-        self.hotline: Hotline = self.world.north.hotline
-        self.messages: list[tuple[InboundMessage, str]] = []
-        self.workers: list[Worker] = []
-        self.ledger: list[Acceptance] = []
-        self.reports: dict[int, list[tuple[int, int, str]]] = {}
-        self.conversations: dict[str, int] = {}
-        self.stopped: dict[int, datetime.datetime] = {}
-        self.episodes: dict[str, dict[int, datetime.datetime]] = {sender: {} for sender in SENDERS}
-
-    @property
-    def now(self) -> datetime.datetime:
-        return datetime.datetime.now(datetime.UTC)
-
-    @initialize(limit=st.integers(1, 3), delay=st.sampled_from([0, 0, 5, 3600]))
-    def a_hotline(self, limit: int, delay: int) -> None:
-        self.limit = limit
-        hotline = self.hotline
-        hotline.reply_limit, hotline.delay_seconds, hotline.state = limit, delay, Hotline.State.ACTIVE
-        hotline.window_hours, hotline.block_hours = WINDOW_HOURS, BLOCK_HOURS
-        hotline.save()
-        self._resume()
-
-    # --- senders ----------------------------------------------------------------------------------------------------
-    @rule(sender=st.sampled_from(SENDERS), text=st.sampled_from(["Salut"] * 6 + ["AIDE", "STOP"]))
-    def a_sender_writes(self, sender: str, text: str) -> None:
-        message = self._deliver(sender, text)
-        conversation = self.conversations[sender]
-        if text == "STOP" and conversation not in self.stopped:
-            self.stopped[conversation] = self.now
-            # One that is being sent may still wait again, and is dropped when somebody looks at it.
-            assert not Reply.objects.filter(conversation=conversation, state__in=Reply.WAITING).exists()
-        if conversation in self.stopped:
-            assert not Reply.objects.filter(message__provider_id=message.id).exists()
-
-    @precondition(lambda self: self.messages)
-    @rule(index=indices, what=st.sampled_from(["the same request", "the same message", "the same nonce"]))
-    def something_comes_again(self, index: int, what: str) -> None:
-        message, nonce = self.messages[-1 - index % len(self.messages)]
-        before = Message.objects.count(), Reply.objects.count()
-        if what == "the same nonce":
-            receipt = deliver(self.hotline, inbound(self.hotline, message.sender, at=self.now), nonce)
-            assert receipt is receive.Receipt.NONCE_REUSED
-        else:
-            receipt = deliver(self.hotline, message, nonce if what == "the same request" else None)
-            assert receipt is receive.Receipt.DUPLICATE
-        assert (Message.objects.count(), Reply.objects.count()) == before
-
-    # --- workers ----------------------------------------------------------------------------------------------------
-    @precondition(lambda self: self.messages)
-    @rule()
-    def a_worker_claims(self) -> None:
-        release.release_due(self.now)
-        reply = send.claim(self.now)
-        if reply is None:
-            return
-        assert reply.conversation_id not in self.stopped
-        assert reply.hotline.state == Hotline.State.ACTIVE
-        assert reply.due_at <= self.now < reply.expires_at
-        assert self._paused() is None
-        self.workers.append(Worker(reply, self.now))
-
-    @precondition(lambda self: self._idle())
-    @rule(index=indices, call=st.sampled_from(CALLS), then=st.sampled_from(["writes", "writes", "is slow", "dies"]))
-    def a_worker_calls(self, index: int, call: Call, then: str) -> None:
-        idle = self._idle()
-        worker = idle[index % len(idle)]
-        provider_id = accepted(OutgoingReply(worker.reply.uuid, "", "", "", "")).provider_id
-        if call.taken:
-            self.ledger.append(Acceptance(worker.reply, provider_id, worker.claimed_at))
-        worker.outcome = Outcome(
-            call.knowledge,
-            provider_id=provider_id if call.knowledge is Knowledge.ACCEPTED else "",
-            detail="told",
-            retry_after=call.retry_after,
-        )
-        if then == "dies":
-            self.workers.remove(worker)
-        elif then == "writes":
-            self._write(worker)
-
-    @precondition(lambda self: self._informed())
-    @rule(index=indices)
-    def a_slow_worker_writes(self, index: int) -> None:
-        informed = self._informed()
-        self._write(informed[index % len(informed)])
-
-    def _write(self, worker: Worker) -> None:
-        self.workers.remove(worker)
-        before = Reply.objects.get(pk=worker.reply.pk)
-        assert worker.outcome is not None
-        send.record(worker.reply, worker.outcome)
-        after = Reply.objects.get(pk=worker.reply.pk)
-        if before.claim_token != worker.reply.claim_token or before.state != ReplyState.CLAIMED:
-            assert (after.state, after.due_at, after.detail) == (before.state, before.due_at, before.detail)
-
-    # --- the carrier reports ----------------------------------------------------------------------------------------
-    @precondition(lambda self: self.ledger)
-    @rule(index=indices, told=st.lists(st.tuples(st.sampled_from([None, *Delivery]), st.integers(0, 3)), min_size=1))
-    def the_carrier_reports(self, index: int, told: list[tuple[Delivery | None, int]]) -> None:
-        acceptance = self.ledger[-1 - index % len(self.ledger)]
-        for status, sequence in told[:4]:
-            before = Reply.objects.get(pk=acceptance.reply.pk)
-            assert reported(acceptance.reply, acceptance.provider_id, status, sequence)
-            after = Reply.objects.get(pk=acceptance.reply.pk)
-            if before.state in {ReplyState.CLAIMED, ReplyState.UNKNOWN, ReplyState.UNKNOWN_FINAL}:
-                assert after.state == ReplyState.SENT
-            if after.state == ReplyState.SENT and status is not None:
-                self.reports.setdefault(after.pk, []).append((status.rank, sequence, status.value))
-
-    # --- persons and clocks -----------------------------------------------------------------------------------------
-    @precondition(lambda self: self.messages)
-    @rule(
-        sender=st.sampled_from(SENDERS),
-        act=st.sampled_from(
-            ["blocks", "unblocks", "unblocks", "silences", "activates", "activates", "resumes", "resumes"]
-        ),
-    )
-    def a_person_acts(self, sender: str, act: str) -> None:
-        if act in {"silences", "activates"}:
-            self.hotline.state = Hotline.State.SILENT if act == "silences" else Hotline.State.ACTIVE
-            self.hotline.save()
-        elif act == "resumes":
-            self._resume()
-        elif sender in self.conversations:
-            conversation = Conversation.objects.get(pk=self.conversations[sender])
-            if act == "blocks":
-                blocks.block_conversation(conversation, self.world.north.owner, "insults")
-                return
-            with contextlib.suppress(ValidationError):
-                blocks.unblock(conversation, self.world.north.owner, "a mistake")
-                self.episodes[sender] = {}
-
-    @rule(seconds=st.sampled_from([1, 30, 61, 61, 61, 3600, 7200, 25 * 3600, 49 * 3600]))
-    def time_passes(self, seconds: int) -> None:
-        self.time.shift(datetime.timedelta(seconds=seconds))
-        # A call ends within seconds; a worker that has held its claim for a day is no worker any more.
-        self.workers = [worker for worker in self.workers if self.now - worker.claimed_at < 23 * HOUR]
-        self._keep_promises()
-
-    def _keep_promises(self) -> None:
-        send.expire_leases(self.now)
-        release.expire(self.now)
-        send.finish_unknown(self.now)
-
-    # --- what must always hold --------------------------------------------------------------------------------------
-    @invariant()
-    def no_message_is_answered_twice(self) -> None:
-        taken = Counter(acceptance.reply.message_id for acceptance in self.ledger)
-        assert max(taken.values(), default=0) <= 1
-
-    @invariant()
-    def no_episode_has_more_answers_than_the_limit(self) -> None:
-        taken = Counter((acceptance.reply.conversation_id, acceptance.reply.episode) for acceptance in self.ledger)
-        assert max(taken.values(), default=0) <= getattr(self, "limit", 0)
-
-    @invariant()
-    def nothing_is_sent_to_who_wrote_stop(self) -> None:
-        for acceptance in self.ledger:
-            stopped = self.stopped.get(acceptance.reply.conversation_id)
-            assert stopped is None or acceptance.claimed_at <= stopped
-
-    @invariant()
-    def one_reply_of_a_conversation_is_in_flight(self) -> None:
-        rows = Reply.objects.filter(state__in=Reply.IN_FLIGHT).values_list("conversation", flat=True)
-        assert max(Counter(rows).values(), default=0) <= 1
-        held = Counter(worker.reply.conversation_id for worker in self._idle())
-        assert max(held.values(), default=0) <= 1
-
-    @invariant()
-    def every_message_is_stored_and_counted_once(self) -> None:
-        stored = Counter(Message.objects.values_list("provider_id", flat=True))
-        assert stored == Counter(message.id for message, _ in self.messages)
-        counts = Counter(self.conversations[message.sender] for message, _ in self.messages)
-        assert dict(Conversation.objects.values_list("pk", "messages_received")) == counts
-
-    @invariant()
-    def what_was_reported_only_moves_forward(self) -> None:
-        for pk, known in self.reports.items():
-            assert Reply.objects.get(pk=pk).delivery == max(known)[2]
-
-    def teardown(self) -> None:
-        try:
-            self._every_reply_ends()
-        finally:
-            self.clock.stop()
-            empty_tables()
-
-    def _every_reply_ends(self) -> None:
-        """Late answers, late reports, then all faults are healed: within four days nothing waits any more."""
-        if not hasattr(self, "limit"):
-            return
-        self.time_passes(61)
-        for _ in range(8):
-            self._resume()
-            for _ in range(10):
-                self.a_worker_claims()
-                if not self.workers:
-                    break
-                while self._idle():
-                    self.a_worker_calls(0, CALLS[0], "writes")
-                while self.workers:
-                    self.a_slow_worker_writes(0)
-            self.time_passes(12 * 3600)
-        for index in range(len(self.ledger)):
-            self.the_carrier_reports(index, [(Delivery.DELIVERED, 2), (Delivery.QUEUED, 0), (Delivery.SENT, 1)])
-        self.no_message_is_answered_twice()
-        self.no_episode_has_more_answers_than_the_limit()
-        self.nothing_is_sent_to_who_wrote_stop()
-        self.what_was_reported_only_moves_forward()
-        assert not Reply.objects.exclude(state__in=ENDED).exists()
-
-    # --- hands and eyes ---------------------------------------------------------------------------------------------
-    def _deliver(self, sender: str, text: str) -> InboundMessage:
-        message = inbound(self.hotline, sender, text, self.now, f"message-{len(self.messages)}")
-        self.messages.append((message, f"nonce{len(self.messages):05}"))
-        assert deliver(self.hotline, *self.messages[-1]) is receive.Receipt.STORED
-        conversation = Message.objects.select_related("conversation").get(provider_id=message.id).conversation
-        assert conversation is not None
-        assert self.conversations.setdefault(sender, conversation.pk) == conversation.pk
-        self._see_episode(sender, conversation.episode)
-        return message
-
-    def _see_episode(self, sender: str, episode: int) -> None:
-        """An episode begins at its first message, and the next one no sooner than a window later."""
-        seen = self.episodes[sender]
-        if episode not in seen and seen:
-            assert self.now >= seen[max(seen)] + HOUR * WINDOW_HOURS
-            assert episode == max(seen) + 1
-        seen.setdefault(episode, self.now)
-
-    def _idle(self) -> list[Worker]:
-        return [worker for worker in self.workers if worker.outcome is None]
-
-    def _informed(self) -> list[Worker]:
-        return [worker for worker in self.workers if worker.outcome is not None]
-
-    def _paused(self) -> datetime.datetime | None:
-        return Account.objects.get(pk=self.hotline.account_id).sending_paused_at
-
-    def _resume(self) -> None:
-        Account.objects.filter(pk=self.hotline.account_id).update(
-            sending_paused_at=None, sending_paused_reason="", resume_sending_at=None
-        )
+from inbox import receive, reconcile
+from outbox import release, reports, send, settle
+from providers import reading
+from providers.base import Knowledge, Outcome
 
 
 # --- the judge ------------------------------------------------------------------------------------------------------
 @pytest.fixture
-def path(transactional_db: None) -> type[Path]:
+def path(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> type[Path]:
     """The machine over a world of its own; a database that really commits, so that nothing hides in a savepoint."""
 
     class Played(Path):
         world = build_world()
 
+    long_ago = START - datetime.timedelta(days=1)
+    Hotline.objects.update(created_at=long_ago)
+    Account.objects.update(created_at=long_ago)
+    Hotline.objects.exclude(pk=Played.world.north.hotline.pk).delete()  # its account has another log
+    Played.world.north.hotline.refresh_from_db()
+    Played.world.north.account.refresh_from_db()
+    # A generated example must go the same way each time it is played.
+    monkeypatch.setattr(send.secrets, "randbelow", lambda _most: 0)
+    monkeypatch.setattr(reading.registry, "get", lambda _name: Path.logbook)
     return Played
+
+
+def calmly(machine: type[Path]) -> type[Path]:
+    """The same machine without what has no part in sending, to get there sooner."""
+    less = dict.fromkeys(("a_message_is_lost_or_comes_after_all", "something_comes_again", "a_person_acts"))
+    return type("Calm", (machine,), dict(less))
 
 
 def play(machine: type[Path], examples: int, **more: Any) -> None:
@@ -364,13 +69,14 @@ def play(machine: type[Path], examples: int, **more: Any) -> None:
     )
 
 
-def finds(machine: type[Path], examples: int = 200) -> bool:
+def finds(machine: type[Path], examples: int = 400) -> bool:
     """Whether the machine finds a bug; always the same examples, and no time spent on making them small."""
+    found = False
     try:
         play(machine, examples, derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False)
-    except AssertionError:
-        return True
-    return False
+    except* (AssertionError, IntegrityError):
+        found = True
+    return found
 
 
 def test_the_path_holds_under_every_interleaving(path: type[Path]) -> None:
@@ -425,20 +131,97 @@ def a_lost_claim_is_written_all_the_same(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(send, "record", record)
 
 
-@pytest.mark.parametrize(
-    "bug",
-    [
-        unknown_is_retried,
-        an_expired_lease_is_released_again,
-        a_report_is_an_assignment,
-        nothing_is_dropped_on_stop,
-        nobody_looks_again_before_sending,
-        a_lost_claim_is_written_all_the_same,
-    ],
-    ids=lambda bug: bug.__name__,
-)
+def a_lease_is_shorter_than_a_call(patch: pytest.MonkeyPatch) -> None:
+    """And ends in another try: the worker that lost it is about to call."""
+
+    def expire_leases(now: datetime.datetime) -> int:
+        lost = Reply.objects.filter(state=ReplyState.CLAIMED, claimed_at__lt=now)
+        return lost.update(state=ReplyState.RELEASED)
+
+    patch.setattr(send, "expire_leases", expire_leases)
+
+
+def the_log_is_read_before_it_is_complete(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(config, "SETTLE_TIME", 0)
+
+
+def a_hidden_number_is_another_one(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(settle.masks, "could_be", lambda written, number: written.lstrip("+") == number.lstrip("+"))
+
+
+def absence_is_believed_every_time(patch: pytest.MonkeyPatch) -> None:
+    """Together with a log that is late, it would send as often as it is asked; here the database refuses."""
+    attempt = settle._attempt
+
+    def forgetful(*given: Any) -> settle.Attempt:
+        return dataclasses.replace(attempt(*given), absent_before=False)
+
+    patch.setattr(settle, "_attempt", forgetful)
+    patch.setattr(settle, "F", lambda _name: 0)
+    patch.setattr(config, "SETTLE_TIME", 0)
+
+
+def a_message_has_no_unique_key(patch: pytest.MonkeyPatch) -> None:
+    """Each delivery is stored as another message."""
+    insert = sql.insert_message
+    numbers = itertools.count()
+
+    def insert_message(values: dict[str, Any]) -> int | None:
+        again = Message.objects.filter(provider_id=values["provider_id"]).exists()
+        name = f"{values['provider_id']}-{next(numbers)}" if again else values["provider_id"]
+        return insert({**values, "provider_id": name, "nonce_hash": None})
+
+    patch.setattr(sql, "insert_message", insert_message)
+
+
+def a_counter_is_written_outside_the_transaction(patch: pytest.MonkeyPatch) -> None:
+    """What counted a message stays when the message is taken back as a duplicate."""
+    received = receive.receive
+
+    def receive_and_count(hook: Any, message: Any, *more: Any, **named: Any) -> receive.Receipt:
+        receipt = received(hook, message, *more, **named)
+        if receipt is not receive.Receipt.STORED:
+            stored = Message.objects.filter(provider_id=message.id, conversation__isnull=False)
+            Conversation.objects.filter(pk__in=stored.values("conversation")).update(
+                messages_received=F("messages_received") + 1
+            )
+        return receipt
+
+    patch.setattr(receive, "receive", receive_and_count)
+
+
+def a_missed_message_stays_beside_the_one_that_came(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(receive, "_missed", lambda *_known: Message.objects.none())
+
+
+def a_missed_message_is_counted_too_early(patch: pytest.MonkeyPatch) -> None:
+    """Ours is not yet in our rows when the list is read; here the list is ahead of the clock."""
+    patch.setattr(reconcile, "stored_id", lambda name: f"other-{name}")
+
+
+OF_SENDING = [
+    unknown_is_retried,
+    an_expired_lease_is_released_again,
+    a_lease_is_shorter_than_a_call,
+    a_lost_claim_is_written_all_the_same,
+    the_log_is_read_before_it_is_complete,
+    a_hidden_number_is_another_one,
+    absence_is_believed_every_time,
+]
+OTHERS = [
+    a_report_is_an_assignment,
+    nothing_is_dropped_on_stop,
+    nobody_looks_again_before_sending,
+    a_message_has_no_unique_key,
+    a_counter_is_written_outside_the_transaction,
+    a_missed_message_stays_beside_the_one_that_came,
+    a_missed_message_is_counted_too_early,
+]
+
+
+@pytest.mark.parametrize("bug", [*OF_SENDING, *OTHERS], ids=lambda bug: bug.__name__)
 def test_the_machine_finds(
     bug: Callable[[pytest.MonkeyPatch], None], path: type[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bug(monkeypatch)
-    assert finds(path)
+    assert finds(calmly(path) if bug in OF_SENDING else path)
