@@ -19,8 +19,9 @@ from tests.chaos.verdict import FULL_DISK
 from tests.fleet import Fleet
 from tests.services import PostgreSQL, Redis
 
-#: Between these shares of the work something may happen.
-_FIRST, _LAST = 0.04, 0.95
+#: Between these shares of the work something may happen. Of a reply that is lost before the carrier's log has shown
+#: anything of ours, absence is never believed, and it would stay unknown.
+_FIRST, _LAST = 0.1, 0.95
 #: A process that has just been started again is left alone for so long.
 _RESPITE = 3.0
 _TICK = 0.1

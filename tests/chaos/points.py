@@ -97,12 +97,13 @@ def install() -> None:
 
 
 def hurry() -> None:
-    """What no setting says. Clocks of one machine agree, so a listing need not reach minutes further than it must; and
-    what runs once in a minute runs every few seconds, for runs that last a minute.
+    """What no setting says. Clocks of one machine agree, so a listing need not reach minutes further than it must, but
+    far enough to show a reply of ours from before; and what runs once in a minute runs every few seconds, for runs that
+    last a minute.
     """
     from outbox import settle, sweeps  # noqa: PLC0415
 
-    settle.CLOCK_MARGIN = datetime.timedelta(seconds=2)
+    settle.CLOCK_MARGIN = datetime.timedelta(seconds=15)
     for name, every in (("settle_unknown", 10.0), ("keep_promises", 5.0)):
         sweeps._schedule[name] = dataclasses.replace(sweeps._schedule[name], every=every)
 
