@@ -44,6 +44,7 @@ def path(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> type[Path]:
     Hotline.objects.exclude(pk=Played.world.north.hotline.pk).delete()  # its account has another log
     Played.world.north.hotline.refresh_from_db()
     Played.world.north.account.refresh_from_db()
+    monkeypatch.setattr(sql, "clock_ahead", lambda: datetime.timedelta(0))  # PostgreSQL's clock does not travel
     # A generated example must go the same way each time it is played.
     monkeypatch.setattr(send.secrets, "randbelow", lambda _most: 0)
     monkeypatch.setattr(reading.registry, "get", lambda _name: Path.logbook)
