@@ -55,6 +55,7 @@ def test_safe_values_have_no_finding(tmp_path: Path) -> None:
         ({"PARAVENT_ALLOWED_HOSTS": ""}, "config.E004"),
         ({"PARAVENT_SIMULATOR": "1"}, "config.E005"),
         ({"PARAVENT_PLIVO_API_URL": "http://127.0.0.1:9"}, "config.E006"),
+        ({"PARAVENT_SETTLE_TIME": "899"}, "config.E009"),
         ({"PARAVENT_ENGINE": "magic"}, "config.E007"),
         ({"PARAVENT_MASTER_KEY": ""}, "privacy.E001"),
         ({"PARAVENT_MASTER_KEY": "not a key"}, "privacy.E001"),
