@@ -16,12 +16,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from hotlines.models import Hotline
 from privacy import vault
 
-from . import carrier, journey, phones, signing
+from . import carrier, journey, listing, phones, signing
 from .script_texts import script_texts
 
 _BODY_LIMIT = 64 * 1024
@@ -137,15 +137,20 @@ def _problem(words: str) -> JsonResponse:
 
 @csrf_exempt
 @only_with_simulator
-@require_POST
+@require_http_methods(["GET", "POST"])
 def carrier_messages(request: HttpRequest, auth_id: str) -> HttpResponse:
-    """Plivo's `POST /v1/Account/{auth_id}/Message/`, answered as Plivo answers."""
+    """Plivo's `/v1/Account/{auth_id}/Message/`, answered as Plivo answers: POST sends, GET lists."""
     api_id = str(uuid.uuid4())
     account = carrier.authenticate(auth_id, request.headers.get("Authorization", ""))
     if account is None:
         refused = JsonResponse({"api_id": api_id, "error": "authentication failed"}, status=401)
         refused.headers["WWW-Authenticate"] = 'Basic realm="carrier"'
         return refused
+    if request.method == "GET":
+        try:
+            return JsonResponse({"api_id": api_id, **listing.listing(account, request.GET.dict())})
+        except (ValueError, KeyError) as error:
+            return JsonResponse({"api_id": api_id, "error": str(error)}, status=400)
     if not re.fullmatch(r"application/json(;.*)?", request.headers.get("Content-Type", "")):
         return JsonResponse({"api_id": api_id, "error": "JSON is expected"}, status=400)
     try:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import uuid
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from tests.world import World
 
 from hotlines.models import Account, Hotline
-from providers.base import Knowledge, OutgoingReply
+from providers.base import Knowledge, LogQuery, LogUnavailable, OutgoingReply
 from providers.simulator import Simulator
+from simulator import phones
 from simulator.models import PhoneText
 
 from .conftest import PHONE, basic
@@ -201,3 +204,35 @@ def test_a_number_of_another_account_cannot_be_the_source(world: World, hotline:
     other = world.north.hotline
     assert deliver(hotline, order(other)).json()["error"] == "src is not a number of this account"
     assert not PhoneText.objects.exists()
+
+
+# --- its list ---------------------------------------------------------------------------------------------------------
+@pytest.mark.usefixtures("carrier_reachable")
+def test_its_list_is_what_our_provider_reads(hotline: Hotline) -> None:
+    """Both directions by themselves, page by page, each text once, and no number of a phone."""
+    credentials = hotline.account.credentials
+    written = [phones.remember(hotline, PHONE, f"Salut {n}") for n in range(25)]
+    arrived = phones.remember(hotline, PHONE, "Bonjour", reply_uuid=uuid.uuid4())
+    now = timezone.now()
+    since, until = now - datetime.timedelta(hours=1), now + datetime.timedelta(minutes=1)
+    found, cursor = [], ""
+    while cursor is not None:
+        page = Simulator().read_log(LogQuery(since, until, inbound=True), credentials, cursor)
+        found += page.entries
+        cursor = page.next  # type: ignore[assignment]
+    assert sorted(entry.id for entry in found) == sorted(str(text.uuid) for text in written)
+    assert {(entry.sender, entry.recipient) for entry in found} == {("XXX", hotline.number.removeprefix("+"))}
+    (sent,) = Simulator().read_log(LogQuery(since, until, inbound=False), credentials).entries
+    assert (sent.id, sent.at, sent.recipient) == (str(arrived.uuid), arrived.created_at, "XXX")
+    assert Simulator().read_log(LogQuery(until, until, inbound=False), credentials).entries == ()
+
+
+@pytest.mark.usefixtures("carrier_reachable")
+def test_its_list_is_the_accounts_own(hotline: Hotline) -> None:
+    query = LogQuery(timezone.now(), timezone.now(), inbound=True)
+    with pytest.raises(LogUnavailable, match="401"):
+        Simulator().read_log(query, {**hotline.account.credentials, "auth_token": "another"})
+    credentials = hotline.account.credentials
+    address = f"/simulator/carrier/v1/Account/{credentials['auth_id']}/Message/"
+    headers = {"Authorization": basic(credentials["auth_id"], credentials["auth_token"])}
+    assert Client().get(address, {"message_direction": "inbound"}, headers=headers).status_code == 400
