@@ -299,14 +299,14 @@ def _log_entry(row: object, query: LogQuery) -> LogEntry:
         raise LogUnavailable("a row without a time") from error
     if at.tzinfo is None:
         at = at.replace(tzinfo=datetime.UTC)
-    inbound = fields.get("message_direction") == "inbound"
-    if not fields.get("message_uuid") or inbound is not query.inbound:
+    direction = "inbound" if query.inbound else "outbound"
+    if not fields.get("message_uuid") or fields.get("message_direction") != direction:
         raise LogUnavailable("a row without an id, or of the other direction")
     if not query.since - _ROUNDING <= at <= query.until + _ROUNDING:
         raise LogUnavailable("a row of another time than was asked for")
     return LogEntry(
         id=fields["message_uuid"],
-        inbound=inbound,
+        inbound=query.inbound,
         sender=fields.get("from_number", ""),
         recipient=fields.get("to_number", ""),
         at=at,
