@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import mail
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from tests.outbox.carrier import deliver, empty_tables, inbound
@@ -210,6 +211,18 @@ def test_a_failing_log_stops_no_other_and_moves_no_watermark(world: World, clock
     clock.shift(3 * 60 * MINUTE)
     reconcile.reconcile_inbound()
     assert stored() == ["lost by North", "lost by South"]
+
+
+def test_a_database_that_fails_is_no_fault_of_the_log_and_what_was_found_is_told(
+    world: World, clock: Any, logbook: Logbook
+) -> None:
+    world.south.account.credentials = {"auth_id": "MASSSSSSSSSSSSSSSSSS", "auth_token": "s"}
+    world.south.account.save(update_fields=["credentials_sealed"])
+    logbook.received(world.north, "lost", NOON - 30 * MINUTE)
+    logbook.fails = {"MASSSSSSSSSSSSSSSSSS": OperationalError("gone")}  # type: ignore[dict-item]
+    with pytest.raises(OperationalError):
+        reconcile.reconcile_inbound()
+    assert (stored(), [sent.to for sent in mail.outbox]) == (["lost"], [["alerts@north.example"]])
 
 
 def test_other_credentials_begin_another_log(world: World, clock: Any, logbook: Logbook) -> None:

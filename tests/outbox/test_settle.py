@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 from tests.outbox.carrier import Carrier, reported, written
 from tests.outbox.logbook import Logbook, is_ours_since, made_unknown, masked
@@ -246,6 +247,12 @@ def test_the_failing_log_of_one_account_stops_no_other(world: World, logbook: Lo
         assert [state_of(reply) for reply in replies] == ["unknown", "released"]
 
 
+def test_a_database_that_fails_is_no_fault_of_the_log(world: World, logbook: Logbook, reply: Reply) -> None:
+    logbook.fails[world.north.account.credentials["auth_id"]] = OperationalError("gone")  # type: ignore[assignment]
+    with pytest.raises(OperationalError):
+        settle.settle_unknown()
+
+
 def test_an_entry_from_the_number_of_another_organization_settles_nothing(
     world: World, logbook: Logbook, reply: Reply
 ) -> None:
@@ -273,7 +280,8 @@ def test_of_two_settlers_one_writes(world: World, logbook: Logbook, reply: Reply
     same = Reply.objects.get(pk=reply.pk)
     assert [settle.apply(reply, settle.Absent()), settle.apply(same, settle.Absent())] == [True, False]
     made_unknown([Reply.objects.get(pk=reply.pk)], timezone.now())  # and another attempt meanwhile
-    assert not settle.apply(same, settle.Absent())
+    for stale in (settle.Absent(), settle.Found(logbook.sent(world.north, name="of the first attempt"))):
+        assert not settle.apply(same, stale)
     assert not settle.apply(Reply.objects.get(pk=reply.pk), settle.Absent())  # the constraint, past all our code
     assert state_of(reply) == "unknown"
 
