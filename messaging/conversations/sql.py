@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
+from django.db.models import CharField, Func
 from django.utils import timezone
 
 from .models import Block, Conversation, Message, Reply
@@ -158,6 +159,28 @@ def clock_ahead() -> datetime.timedelta:
         cursor.execute("SELECT clock_timestamp()")
         moment: datetime.datetime = cursor.fetchone()[0]
     return moment - timezone.now()
+
+
+class ServersIdentity(Func):
+    """What tells this PostgreSQL database from a restored copy of it, as text: cluster, database, table of replies.
+
+    A restore makes at least the table anew. `of_cluster=False` where our role may not ask which cluster it is.
+    """
+
+    output_field = CharField()
+    _cluster = "(SELECT system_identifier FROM pg_control_system())"
+    _rest = f"(SELECT oid FROM pg_database WHERE datname = current_database()), '{_REPLY}'::regclass::oid"  # noqa: S608
+
+    def __init__(self, *, of_cluster: bool = True) -> None:
+        cluster = self._cluster if of_cluster else "'-'"
+        super().__init__(template=f"concat_ws('/', {cluster}, {self._rest})")
+
+
+def may_ask_for_cluster() -> bool:
+    """Whether our role may call what `ServersIdentity` asks by default; everybody may, unless it was taken away."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_function_privilege('pg_control_system()', 'EXECUTE')")
+        return bool(cursor.fetchone()[0])
 
 
 def receives_at_once() -> bool:

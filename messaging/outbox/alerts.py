@@ -6,7 +6,7 @@ import logging
 import zoneinfo
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, mail_admins
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -64,3 +64,22 @@ def account_paused(account: Account, reason: str) -> None:
             )
             % {"account": account.label, "reason": reason},
         )
+
+
+def sending_stopped() -> bool:
+    """Once, to the platform's operators: the database seems to be a restored one. Whether the mail left."""
+    with translation.override(settings.LANGUAGE_CODE):
+        try:
+            mail_admins(
+                _("Nothing is sent: the database may have been restored"),
+                _(
+                    "The database is not the one that was used last, or it has forgotten what was sent. If it comes "
+                    "from a backup, it holds replies that were sent since, and people would get them twice. So nothing "
+                    "is sent on the whole platform. Messages are received and stored.\n\n"
+                    "On the server, `manage.py restored` shows what waits, and says how to go on."
+                ),
+            )
+        except (OSError, ValueError) as error:  # as in `mail`
+            log.error("mail to the operators failed: %s", type(error).__name__)
+            return False
+    return True

@@ -7,6 +7,9 @@ class OutboxConfig(AppConfig):
     verbose_name = _("Outbox")
 
     def ready(self) -> None:
-        from . import settle, sweeps
+        from django.db.models.signals import post_migrate
 
+        from . import restored, settle, sweeps
+
+        post_migrate.connect(restored.begin, sender=self, dispatch_uid="outbox.restored.begin")
         sweeps.add(sweeps.Sweep(settle.settle_unknown, every=60.0))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from hotlines.models import Hotline
 from organizations.models import Organization
@@ -33,6 +34,36 @@ class SweepTurn(Place):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.free_at}"
+
+
+class UsedDatabase(models.Model):
+    """One row: the database that replies are sent from. `outbox.restored` alone writes it."""
+
+    class Reason(models.TextChoices):
+        IDENTITY = "identity", _("it is another one than was used last")
+        FORGOTTEN = "forgotten", _("it has forgotten what was sent")
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    #: What tells this database from a copy of it, when it was accepted.
+    identity = models.CharField(max_length=100)
+    accepted_at = models.DateTimeField()
+    #: Nothing is sent, on any host, until a person has said what was sent since (`manage.py restored`).
+    stopped_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=12, choices=Reason, blank=True)
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(id=1), name="used_database_is_one"),
+            models.CheckConstraint(
+                condition=models.Q(stopped_at__isnull=True, reason="")
+                | models.Q(stopped_at__isnull=False, reason__in=["identity", "forgotten"]),
+                name="used_database_stop_has_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.identity
 
 
 class Summary(models.Model):

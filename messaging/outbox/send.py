@@ -29,7 +29,7 @@ from providers import registry
 from providers.base import Credentials, Knowledge, Outcome, OutgoingReply
 from shield import timing
 
-from . import alerts, breaker, faults, pace
+from . import alerts, breaker, faults, pace, restored
 from .clock import Stopwatch
 from .release import given_up, must_not_be_sent, set_aside
 
@@ -59,6 +59,7 @@ def send_one(now: datetime.datetime, clock_ahead: datetime.timedelta = _NO_TIME)
     reply = claim(now, clock_ahead)
     if reply is None:
         return False
+    restored.remember(reply)
     _keep_recording(reply, _call(reply, watch), clock_ahead)
     return True
 
@@ -129,6 +130,7 @@ def _next(now: datetime.datetime) -> Reply | None:
         Reply.objects.filter(
             Q(hotline__account__resume_sending_at__isnull=True) | Q(hotline__account__resume_sending_at__lte=now),
             breaker.lets_through(now),
+            restored.is_the_same(),
             ~Q(hotline__in=pace.busy_numbers(now).values("hotline")),
             ~Exists(in_flight),
             ~Exists(earlier),

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from . import breaker, faults, pace, release, send, summary
+from . import breaker, faults, pace, release, restored, send, summary
 from .clock import SharedClock, shared_now
 
 log = logging.getLogger("paravent.outbox")
@@ -40,6 +40,8 @@ def send_replies(seconds: float = 20.0) -> int:
 
     For a number's next place it waits if that is near; a slower number's turn comes with the next run.
     """
+    if not restored.look():
+        return 0
     clock = SharedClock()
     sent, until = 0, time.monotonic() + seconds
     while time.monotonic() < until:

@@ -21,6 +21,7 @@ from organizations import members
 from organizations.models import Organization
 from organizations.scoped_admin import access
 from organizations.tenancy import EDIT, OWN
+from outbox import restored
 
 #: An operator of very many organizations finds the others in their list.
 MOST = 20
@@ -52,8 +53,27 @@ def callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     organizations = list(Organization.objects.for_user(request.user).order_by("name")[: MOST + 1])
     context["cards"] = _cards(request, organizations[:MOST])
     context["more_organizations"] = len(organizations) > MOST
+    context["sending_stopped"] = _sending_stopped(request, organizations)
     context["offers"] = members.offered_to(request.user)
     return context
+
+
+def _sending_stopped(request: HttpRequest, organizations: list[Organization]) -> str:
+    """What owners and operators read while nothing is sent because of a restored database; "" otherwise."""
+    operates = bool(getattr(request.user, "is_superuser", False))
+    if not operates and not any(access(request).may(organization.pk, OWN) for organization in organizations):
+        return ""
+    if restored.stopped_since() is None:
+        return ""
+    if operates:
+        return _(
+            "Nothing is sent on the whole platform: the database may have been restored from a backup, and people "
+            "would get twice what was sent since. On the server, `manage.py restored` says how to go on."
+        )
+    return _(
+        "No reply is sent at the moment, on the whole platform: the database may have been restored from a backup. "
+        "Messages are received and stored. The operators of the platform have been told."
+    )
 
 
 def _cards(request: HttpRequest, organizations: list[Organization]) -> list[Today]:

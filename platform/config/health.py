@@ -23,7 +23,7 @@ from django.db.models import Exists, Min, OuterRef, Q
 from conversations.models import Reply
 from hotlines.models import Account
 from inbox import deadline, spool
-from outbox import breaker, clock, sweeps
+from outbox import breaker, clock, restored, sweeps
 from outbox.models import SweepTurn
 from providers.models import LogReading
 
@@ -116,6 +116,14 @@ def _oldest_waiting() -> int:
         if status.st_size:
             times.append(status.st_mtime)
     return max(1, int(time.time() - min(times))) if times else 0
+
+
+def sending() -> Finding:
+    """Whether a person has to say first that this database is no backup (`outbox.restored`)."""
+    since = restored.stopped_since()
+    seconds = _age(since, clock.shared_now())
+    says = "goes on" if since is None else f"stopped since {seconds} s, after a restore: run `manage.py restored`"
+    return Finding("sending", ok=since is None, says=says, values={"stopped_seconds": seconds})
 
 
 def replies() -> Finding:
@@ -213,6 +221,7 @@ def _age(since: datetime.datetime | None, now: datetime.datetime) -> int:
 OF_DATABASE: dict[str, Callable[[], Finding]] = {
     "database": database,
     "migrations": migrations,
+    "sending": sending,
     "replies": replies,
     "outcomes": outcomes,
     "providers": providers,

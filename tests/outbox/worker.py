@@ -23,12 +23,15 @@ if __name__ == "__main__":
     django.setup()
 
 from django.conf import settings
+from django.core import mail
+from django.core.management import call_command
 from django.utils import timezone
 from tests.outbox.carrier import Carrier, written
 from tests.world import build_tenant
 
 from conversations.models import Reply
-from outbox import release, send, sweeps
+from hotlines.models import Hotline
+from outbox import embedded, release, send, sweeps
 from providers.base import Credentials, Knowledge, Outcome, OutgoingReply
 
 #: What a process that was killed leaves behind it: this status and no outcome.
@@ -66,6 +69,11 @@ def seed(senders: int) -> None:
         pass
 
 
+def seed_more() -> None:
+    """One more reply to a new sender of the hotline that is there."""
+    assert written(Hotline.objects.get(), "33639989999") is not None
+
+
 def meet(ledger: Path, workers: int) -> None:
     """Wait until so many processes have come here, so that they work at the same time."""
     (ledger.parent / f"{ledger.name}.{os.getpid()}").touch()
@@ -86,6 +94,15 @@ def work() -> None:
         if time.monotonic() > until:
             sys.exit("some replies were never sent")
         sweep.run_safely()
+
+
+def engine() -> None:
+    """What the embedded engine's thread does in three rounds, whatever there is to send."""
+    for _ in range(3):
+        for name in ("release_replies", "send_replies", "keep_promises"):
+            sweep = sweeps.find(name)
+            assert sweep is not None
+            embedded.run_once(sweep)
 
 
 def kill(carrier: Paper, when: str) -> Callable[[], None]:
@@ -128,8 +145,12 @@ def main(path: str, *steps: str) -> None:
     send.registry.get = lambda _name: carrier  # type: ignore[assignment]
     functions: dict[str, Callable[..., Any]] = {
         "seed": lambda count: seed(int(count)),
+        "seed-more": seed_more,
         "meet": lambda count: meet(carrier.path, int(count)),
         "work": work,
+        "engine": engine,
+        "restored": lambda choice: call_command("restored", f"--{choice}"),
+        "mails": lambda: sys.stdout.write(f"{len(getattr(mail, 'outbox', []))}\n"),
         "frozen": freeze,
         "killed-before": kill(carrier, "before"),
         "killed-after": kill(carrier, "after"),
