@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+from collections.abc import Sequence
 
 from django.db import InterfaceError, OperationalError
 
@@ -14,6 +15,7 @@ from conversations.words import BlockCause, ReplyState
 from hotlines.models import Hotline
 from privacy import datakeys, vault
 from replies import choosing, segments
+from replies.models import ReplyTemplate
 
 from . import faults
 
@@ -34,13 +36,17 @@ def release_due(now: datetime.datetime, limit: int = 100) -> int:
     # In two steps: sorted with all that belongs to them, a raid's replies would take longer than they take to release.
     replies = Reply.objects.filter(pk__in=list(due[:limit])).order_by(*order)
     replies = replies.select_related("conversation", "hotline__organization", "message")
-    return sum(_release(reply, now) for reply in list(replies))
+    texts: dict[int, Sequence[ReplyTemplate]] = {}
+    return sum(_release(reply, now, texts) for reply in list(replies))
 
 
-def _release(reply: Reply, now: datetime.datetime) -> bool:
-    """Whether this reply was ours to release. A fault of ours is logged, and the reply tried again later."""
+def _release(reply: Reply, now: datetime.datetime, texts: dict[int, Sequence[ReplyTemplate]]) -> bool:
+    """Whether this reply was ours to release. A fault of ours is logged, and the reply tried again later.
+
+    `texts` keeps what hotlines may answer with, for the short time of one run.
+    """
     try:
-        changes, language_seen = _released(reply, now)
+        changes, language_seen = _released(reply, now, texts)
         released = bool(Reply.objects.filter(pk=reply.pk, state=ReplyState.PENDING).update(**changes))
     except (OperationalError, InterfaceError):  # it is the database that fails, and not this row
         raise
@@ -52,12 +58,14 @@ def _release(reply: Reply, now: datetime.datetime) -> bool:
     return released
 
 
-def _released(reply: Reply, now: datetime.datetime) -> tuple[dict[str, object], str]:
+def _released(
+    reply: Reply, now: datetime.datetime, texts: dict[int, Sequence[ReplyTemplate]]
+) -> tuple[dict[str, object], str]:
     """What its row shall say, and the language that the message itself was in, or ""."""
     reason = must_not_be_sent(reply, now)
     if reason:
         return given_up(reason, now), ""
-    choice = _choose(reply)
+    choice = _choose(reply, texts)
     if choice is None:
         return {"state": ReplyState.FAILED, "detail": "no text", "finished_at": now}, ""
     return {
@@ -102,7 +110,9 @@ def must_not_be_sent(reply: Reply, now: datetime.datetime) -> str:
     return ""
 
 
-def _choose(reply: Reply) -> choosing.Choice | None:
+def _choose(reply: Reply, texts: dict[int, Sequence[ReplyTemplate]]) -> choosing.Choice | None:
+    if reply.hotline_id not in texts:
+        texts[reply.hotline_id] = choosing.texts_of(reply.hotline)
     try:
         written = reply.message.text or ""
         sender = reply.conversation.sender or ""
@@ -115,6 +125,7 @@ def _choose(reply: Reply) -> choosing.Choice | None:
         written=written,
         remembered=reply.conversation.language,
         number=number_of(sender),
+        texts=texts[reply.hotline_id],
     )
 
 

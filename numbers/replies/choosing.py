@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -22,10 +22,25 @@ class Choice:
     language_seen: str = ""
 
 
+def texts_of(hotline: Hotline) -> Sequence[ReplyTemplate]:
+    """All texts that a hotline may answer with, the organization's included."""
+    places = Q(hotline=hotline) | Q(hotline__isnull=True)
+    return list(ReplyTemplate.objects.filter(places, organization=hotline.organization_id))
+
+
 def choose(
-    hotline: Hotline, *, purpose: str, step: int, written: str, remembered: str, number: str | None
+    hotline: Hotline,
+    *,
+    purpose: str,
+    step: int,
+    written: str,
+    remembered: str,
+    number: str | None,
+    texts: Sequence[ReplyTemplate] | None = None,
 ) -> Choice | None:
     """The text for slot `step` in the sender's language, or None where the hotline has no text that can be sent.
+
+    `texts` are those of `texts_of`, where many replies of a hotline are chosen at once.
 
     His language comes before the purpose: a reply that he reads before a last reply that he does not. `final` and
     `help` without a text use the reply's. `written` is his message, `number` his number in E.164 or None.
@@ -35,11 +50,8 @@ def choose(
     seen = languages.seen_in(written, expected)
     ladder = languages.ladder(seen=seen, remembered=remembered, number=number, offered=offered, default=default)
     purposes = list(dict.fromkeys((purpose, Purpose.REPLY)))
-    templates = ReplyTemplate.objects.filter(
-        Q(hotline=hotline) | Q(hotline__isnull=True), organization=hotline.organization_id, purpose__in=purposes
-    )
     by_place: dict[tuple[str, str], list[ReplyTemplate]] = {}
-    for template in templates:
+    for template in texts_of(hotline) if texts is None else texts:
         by_place.setdefault((template.language, template.purpose), []).append(template)
     for language in ladder:
         for wanted in purposes:

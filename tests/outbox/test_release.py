@@ -182,10 +182,10 @@ def test_a_row_that_cannot_be_handled_stops_nobody_else(
     poison, good = decided(world, "33639980101"), decided(world, "33639980102")
     choose = release._choose
 
-    def failing(reply: Reply) -> Any:
+    def failing(reply: Reply, *texts: Any) -> Any:
         if reply.pk == poison.pk:
             raise KeyError("33639980101 wrote: je sais où tu habites")
-        return choose(reply)
+        return choose(reply, *texts)
 
     monkeypatch.setattr(release, "_choose", failing)
     with caplog.at_level(logging.ERROR):
@@ -226,9 +226,9 @@ def test_a_reply_that_was_dropped_while_its_text_was_chosen_stays_dropped(
     reply = decided(world)
     choose = release._choose
 
-    def slow(chosen: Reply) -> Any:
+    def slow(chosen: Reply, *texts: Any) -> Any:
         written(world.north.hotline, "33639980101", "STOP", NOON)
-        return choose(chosen)
+        return choose(chosen, *texts)
 
     monkeypatch.setattr(release, "_choose", slow)
     assert release.release_due(NOON) == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import multiprocessing
 import os
 import signal
@@ -27,6 +28,9 @@ STATEMENT_TIMEOUT_MS = 2000
 #: Seconds a web process has to finish what it does when it is told to end; then it is killed.
 KILL_AFTER = 15
 _ANNOUNCE_WITHIN = 60.0
+
+
+log = logging.getLogger("paravent.spool")
 
 
 class Command(BaseCommand):
@@ -157,10 +161,16 @@ def require_migrations() -> None:
 
 
 def require_spool() -> None:
-    """Raise `CommandError` where messages could not be kept while the database is down (SECURITY.md 2.6)."""
+    """Raise `CommandError` where messages could not be kept while the database is down (SECURITY.md 2.6).
+
+    A disk that is full now is no reason: what waits on it would never be drained.
+    """
     try:
         spool.current().prepare()
     except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            log.error("the spool's disk is full: until it has room, an outage of the database loses messages")
+            return
         raise CommandError(
             f"The spool's folder {settings.SPOOL_DIR} cannot be written: {error.strerror}. Messages that arrive while "
             "the database is down would be lost. Make the folder writable for this user, or set PARAVENT_SPOOL_DIR to "
