@@ -18,7 +18,7 @@ from conversations.models import Block, Conversation, DeliveryReport, Message, R
 from hotlines.models import Account, EndpointPin, Hotline
 from hotlines.policy import MAX_REPLY_LIMIT
 from organizations.models import Invitation, Member, Organization
-from outbox.models import Summary, SweepTurn
+from outbox.models import Summary, SweepTurn, UsedDatabase
 from privacy.models import DataKey
 from providers.models import LogReading
 from replies.models import ReplyTemplate
@@ -210,6 +210,10 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "hotline_pace_in_range": lambda rows: set_to(rows.hotline, messages_per_second=0),
     "summary_once_a_day": lambda rows: again(
         Summary.objects.create(organization=rows.world.north.organization, day=NOW.date())
+    ),
+    "used_database_is_one": lambda _rows: UsedDatabase.objects.create(id=2, identity="other", accepted_at=NOW),
+    "used_database_stop_has_reason": lambda _rows: UsedDatabase.objects.update_or_create(
+        id=1, defaults={"identity": "this", "accepted_at": NOW, "stopped_at": NOW, "reason": ""}
     ),
     "SweepTurn.name": lambda _rows: again(SweepTurn.objects.create(name="release_replies", free_at=NOW)),
     "Hotline.uuid": lambda rows: again(rows.hotline, uuid=rows.world.south.hotline.uuid),
