@@ -1,0 +1,46 @@
+"""One web process with PostgreSQL of its own, each on the disk that a test wants, and what it acknowledged."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests import services
+from tests.inbox.test_outages import _SEED, Site
+from tests.processes import manage, production, python
+from tests.services import free_port
+
+
+@contextlib.contextmanager
+def made(folder: Path, *, servers: Path | None = None, **changes: str) -> Iterator[Site]:
+    """A site that is migrated and seeded, and not started. `servers` is where PostgreSQL's folder shall be."""
+    with contextlib.ExitStack() as stack:
+        before, tempfile.tempdir = tempfile.tempdir, str(servers) if servers else tempfile.tempdir
+        try:
+            server = stack.enter_context(services.postgresql(durable=True))
+        except services.Missing as error:
+            pytest.skip(str(error))
+        finally:
+            tempfile.tempdir = before
+        environment = production(server.create_database("paravent"), folder, **changes)
+        manage(environment, "migrate", "--verbosity", "0")
+        manage(environment, "collectstatic", "--no-input", "--verbosity", "0")
+        hook_token, token = json.loads(python(environment, "-c", _SEED))
+        yield Site(server, environment, folder, free_port(), hook_token, token)
+
+
+def answers(site: Site, count: int) -> Counter[int]:
+    """Deliver so many messages of as many senders, sixteen at once; how often each status came."""
+    with ThreadPoolExecutor(16) as pool:
+        return Counter(pool.map(site.deliver, [f"3363998{number:04}" for number in range(count)]))
+
+
+def set_aside(folder: Path) -> list[str]:
+    """Files of a spool that need a person."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix in {".failed", ".corrupt"})
