@@ -117,6 +117,7 @@ def _database_answers() -> bool:
     except outage.NO_ANSWER as error:
         outage.noticed(error)
         return False
+    outage.answered()
     return True
 
 

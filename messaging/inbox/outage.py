@@ -27,6 +27,7 @@ _LONGEST = 30.0
 _lock = threading.Lock()
 _since: float | None = None
 _until = 0.0
+_answered = False
 
 
 class Presumed(OperationalError):
@@ -39,6 +40,17 @@ def require_database() -> None:
         raise Presumed
 
 
+def answered() -> None:
+    """Whoever drains has found the database well: what waits is being worked off."""
+    global _answered  # noqa: PLW0603
+    _answered = True
+
+
+def is_answering() -> bool:
+    """Whether the database may be asked by one who can wait nowhere: it is well, or was a moment ago."""
+    return _since is None or _answered
+
+
 def lasts() -> float | None:
     """Seconds since the database stopped answering, or None while it answers."""
     since = _since
@@ -47,7 +59,7 @@ def lasts() -> float | None:
 
 def noticed(error: Error) -> None:
     """Open the breaker, unless it was only this statement that failed."""
-    global _since, _until  # noqa: PLW0603  the state of this process
+    global _since, _until, _answered  # noqa: PLW0603  the state of this process
     if isinstance(error, Presumed):
         return
     if not connection.in_atomic_block:
@@ -60,6 +72,7 @@ def noticed(error: Error) -> None:
             log.error("database does not answer: %s", type(error).__name__)
             _since = time.monotonic()
         _until = time.monotonic() + _LONGEST
+        _answered = False
 
 
 def over() -> None:

@@ -101,7 +101,7 @@ class SignedHook(APIView):
         try:
             spool.current().append(waiting.packed())
         except spool.Full as error:
-            if receipt is Receipt.LATER and isinstance(hook, hooks.Hook):
+            if outage.is_answering() and isinstance(hook, hooks.Hook):
                 return self._at_once(hook, speaker, signed, verification, now, **path)
             raise DatabaseDown from error
         return Receipt.STORED
@@ -115,10 +115,10 @@ class SignedHook(APIView):
         now: datetime.datetime,
         **path: Any,
     ) -> Receipt:
-        """What might have waited on disk, had the disk room for it."""
+        """What would have waited on disk, had the disk room for it: out of its order, but not refused."""
         try:
             return self.accept(hook, speaker, signed, verification, now, may_wait=False, **path)
-        except outage.NO_ANSWER as error:
+        except Error as error:
             outage.noticed(error)
             raise DatabaseDown from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
@@ -15,6 +16,7 @@ from tests.world import World, message_fields
 
 from config import logs
 from conversations.models import Reply
+from inbox import hooks, outage
 from outbox import release
 
 NUMBER, TEXT = "33639980777", "un texte que personne ne doit lire"
@@ -41,7 +43,7 @@ def test_nothing_but_our_handler_writes_what_django_logs() -> None:
     assert server.propagate is False
 
 
-def everything(world: World) -> None:
+def everything(world: World, settings: Any) -> None:
     """Every kind of answer that the webhook has, about one number and one text."""
     hotline, token = world.north.hotline, world.north.token
     path, fields = path_of(hotline), message_fields(hotline, TEXT, NUMBER)
@@ -63,8 +65,12 @@ def everything(world: World) -> None:
     def fail(*_statement: object) -> None:
         raise OperationalError(f"{NUMBER} {TEXT}")
 
+    hooks.find(hotline.hook_token)
     with connection.execute_wrapper(fail):
+        assert deliver(world.north, {**fields, "MessageUUID": "y"}) == 200
+        settings.SPOOL_MEGABYTES = 0
         assert deliver(world.north, {**fields, "MessageUUID": "y"}) == 503
+    outage.over()
     release.release_due(timezone.now())
     report = path_of(hotline, f"report/{Reply.objects.get().uuid}")
     for status in ("sent", "teleported"):
@@ -74,8 +80,8 @@ def everything(world: World) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_answer_of_the_webhook_leaves_a_secret_in_the_log(world: World, written: io.StringIO) -> None:
-    everything(world)
+def test_no_answer_of_the_webhook_leaves_a_secret_in_the_log(world: World, written: io.StringIO, settings: Any) -> None:
+    everything(world, settings)
     lines = written.getvalue()
     for secret in (world.north.hotline.hook_token, NUMBER, NUMBER[2:], TEXT, world.north.token, "Réponse"):
         assert secret not in lines

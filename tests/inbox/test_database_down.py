@@ -389,3 +389,20 @@ class _Always:
         if "INSERT" in statement or "UPDATE" in statement:
             raise OperationalError from self.cause
         return execute(statement, *more)
+
+
+def test_a_full_disk_refuses_nobody_once_the_database_is_back(world: World, settings: Any) -> None:
+    """What waits is still being worked off, and there is no room behind it: better out of order than refused."""
+    first, second = message_fields(world.north.hotline), message_fields(world.north.hotline, sender="33639980199")
+    hooks.find(world.north.hotline.hook_token)
+    with connection.execute_wrapper(FailAt(1, OperationalError)):
+        assert deliver(world.north, first) == 200
+    assert len(kept()) == 1
+    settings.SPOOL_MEGABYTES = 0
+    assert deliver(world.north, second) == 503
+    assert drain._database_answers()
+    assert deliver(world.north, second) == 200
+    assert list(Message.objects.values_list("provider_id", flat=True)) == [second["MessageUUID"]]
+    assert outage.lasts() is not None
+    assert drain.run() == 1
+    assert Message.objects.count() == 2
