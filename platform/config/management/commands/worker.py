@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from config.management.engine import require_celery
+
+
+#: Behind the web processes of the same host: a provider waits 8 s for a webhook, and a reply can wait.
+_NICENESS = 10
 
 
 class Command(BaseCommand):
@@ -20,6 +25,7 @@ class Command(BaseCommand):
         require_celery()
         from config.celery import app  # noqa: PLC0415  imports Celery, which need not be installed
 
+        os.nice(_NICENESS)
         # Gossip and mingle talk to other workers about nothing that we use.
         quiet = ["--without-gossip", "--without-mingle", "--loglevel=WARNING"]
         app.worker_main(["worker", f"--concurrency={processes}", *quiet])
