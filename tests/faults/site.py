@@ -30,15 +30,20 @@ def made(folder: Path, *, servers: Path | None = None, **changes: str) -> Iterat
             tempfile.tempdir = before
         environment = production(server.create_database("paravent"), folder, **changes)
         manage(environment, "migrate", "--verbosity", "0")
-        manage(environment, "collectstatic", "--no-input", "--verbosity", "0")
+        if "PARAVENT_DEMO" not in changes:  # a demo serves the files from where they lie
+            manage(environment, "collectstatic", "--no-input", "--verbosity", "0")
         hook_token, token = json.loads(python(environment, "-c", _SEED))
         yield Site(server, environment, folder, free_port(), hook_token, token)
 
 
-def answers(site: Site, count: int) -> Counter[int]:
-    """Deliver so many messages of as many senders, sixteen at once; how often each status came."""
+def senders(count: int, first: int = 0) -> list[str]:
+    return [f"336398{number:05}" for number in range(first, first + count)]
+
+
+def answers(site: Site, count: int, first: int = 0) -> Counter[int]:
+    """Deliver a message of each of so many senders, sixteen at once; how often each status came."""
     with ThreadPoolExecutor(16) as pool:
-        return Counter(pool.map(site.deliver, [f"3363998{number:04}" for number in range(count)]))
+        return Counter(pool.map(site.deliver, senders(count, first)))
 
 
 def set_aside(folder: Path) -> list[str]:
