@@ -7,7 +7,6 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from config.management.engine import require_celery
 
-
 #: Behind the web processes of the same host: a provider waits 8 s for a webhook, and a reply can wait.
 _NICENESS = 10
 
