@@ -39,7 +39,7 @@ DETAIL = "restored"
 
 
 # --- what tells a database from its copy ------------------------------------------------------------------------------
-def _here() -> Combinable:
+def here() -> Combinable:
     """The identity of the database that a query runs on, as an expression of that query."""
     if connection.vendor == "postgresql":
         return sql.ServersIdentity(of_cluster=_of_cluster())
@@ -56,7 +56,7 @@ def _of_cluster() -> bool:
 
 def is_the_same() -> Q:
     """For the query that claims: true where this is the database that was used last, and sending is not stopped."""
-    return Q(Exists(UsedDatabase.objects.filter(pk=_ROW, stopped_at__isnull=True, identity=_here())))
+    return Q(Exists(UsedDatabase.objects.filter(pk=_ROW, stopped_at__isnull=True, identity=here())))
 
 
 def _witness() -> Path:
@@ -90,7 +90,7 @@ def look() -> bool:
     known = Reply.objects.filter(pk=claim[0], claimed_at__gte=claim[1]) if claim else Reply.objects.none()
     row = (
         UsedDatabase.objects.filter(pk=_ROW)
-        .values("identity", "accepted_at", "stopped_at", "told_at", actual=_here(), knows_claim=Exists(known))
+        .values("identity", "accepted_at", "stopped_at", "told_at", actual=here(), knows_claim=Exists(known))
         .first()
     )
     if row is None:
@@ -136,11 +136,11 @@ def stopped_since() -> datetime.datetime | None:
 
 
 def begin(**migrated: Any) -> None:
-    """Accept a new database as it is: for `post_migrate`, which also follows a test that emptied all tables."""
+    """Accept an emptied database as it is: for `post_migrate`, which follows `flush`. A new one has its row already."""
     if migrated["using"] != "default" or UsedDatabase._meta.db_table not in connection.introspection.table_names():
         return
     if not UsedDatabase.objects.exists():
-        UsedDatabase.objects.create(pk=_ROW, identity=_here(), accepted_at=timezone.now())
+        UsedDatabase.objects.create(pk=_ROW, identity=here(), accepted_at=timezone.now())
 
 
 # --- going on ---------------------------------------------------------------------------------------------------------
@@ -189,6 +189,6 @@ def go_on(*, expire: bool) -> tuple[int, int]:
             claimed = Reply.objects.filter(state=ReplyState.CLAIMED)
             unknown = claimed.update(state=ReplyState.UNKNOWN, detail=DETAIL)
             Reply.objects.filter(state=ReplyState.UNKNOWN).update(absences=1)
-        row.update(identity=_here(), accepted_at=now, stopped_at=None, reason="", told_at=None)
+        row.update(identity=here(), accepted_at=now, stopped_at=None, reason="", told_at=None)
     log.warning("this database is accepted; %d replies were given up, %d are unknown", given_up, unknown)
     return given_up, unknown

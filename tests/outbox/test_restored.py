@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
+from django.db.models.signals import post_migrate
 from django.test import Client
 from django.utils import timezone, translation
 from tests import services
@@ -201,7 +202,7 @@ def test_nothing_is_claimed_even_where_nobody_looked_before(world: World, carrie
     assert release.release_due(now) == 1
     another()
     assert not send.send_one(now)
-    UsedDatabase.objects.update(identity=restored._here(), stopped_at=now, reason="identity")
+    UsedDatabase.objects.update(identity=restored.here(), stopped_at=now, reason="identity")
     assert not send.send_one(now)
     UsedDatabase.objects.update(stopped_at=None, reason="")
     assert send.send_one(now)
@@ -215,6 +216,15 @@ def test_without_the_row_nothing_is_sent(world: World, carrier: Carrier) -> None
     run_engine()
     assert carrier.calls == []
     assert UsedDatabase.objects.get().reason == "identity"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_row_is_there_as_soon_as_its_table_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that looks in the middle of an upgrade must not take its database for a restored one."""
+    call_command("migrate", "outbox", "0001", verbosity=0)
+    monkeypatch.setattr(post_migrate, "send", lambda **_more: [])
+    call_command("migrate", "outbox", verbosity=0)
+    assert restored.look()
 
 
 def test_messages_are_received_and_stored_meanwhile(world: World, carrier: Carrier) -> None:
