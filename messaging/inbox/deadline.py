@@ -23,6 +23,7 @@ _LOOK_EVERY = 0.1
 #: By thread: until when it may wait, and for which connection. Single dictionary operations need no lock.
 _waiting: dict[int, tuple[float, BaseDatabaseWrapper]] = {}
 _started = threading.Lock()
+_never = threading.Event()
 
 
 @contextlib.contextmanager
@@ -45,8 +46,7 @@ def armed() -> Iterator[None]:
 
 
 def _look() -> None:
-    while True:
-        time.sleep(_LOOK_EVERY)
+    while not _never.wait(_LOOK_EVERY):
         now = time.monotonic()
         for until, waiting in list(_waiting.values()):
             if until <= now:

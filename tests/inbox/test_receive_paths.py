@@ -47,6 +47,8 @@ def _run(hotline: Hotline, steps: list[tuple[str, str, int, bool]], *, folding: 
     now, receipts, waiting = NOON, [], []
     for number, (sender, text, seconds, redelivered) in enumerate(steps):
         now += datetime.timedelta(seconds=seconds)
+        if seconds > blocked._HOLDS:
+            blocked.forget()
         for _ in range(2 if redelivered else 1):
             one = _waiting(hook, number, sender, text, now)
             message = dataclasses.replace(registry.get("plivo").parse_message(one.signed), received_at=now)
