@@ -17,7 +17,7 @@ from tests.processes import web
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("disks")]
 
 #: `make faults` goes on for longer.
-MANY = 4000 if os.environ.get("PARAVENT_TEST_FAULTS") else 300
+MANY = 1500 if os.environ.get("PARAVENT_TEST_FAULTS") else 300
 
 
 def waiting(spool: Path) -> int:
