@@ -53,8 +53,9 @@ def write(token: str, proof: Proof | None) -> None:
     path = _path(token)
     try:
         if proof is None:
-            if _written.pop(token, None) is not None:
-                path.unlink(missing_ok=True)
+            # Also a file that another process, or this one before it was started again, has written.
+            _written.pop(token, None)
+            path.unlink(missing_ok=True)
             return
         plain = json.dumps([proof.hotline_id, proof.provider, dict(proof.credentials), dict(proof.pins)]).encode()
         digest, now = hashlib.sha256(plain).digest(), time.monotonic()

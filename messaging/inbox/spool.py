@@ -29,6 +29,7 @@ from pathlib import Path
 from django.conf import settings
 
 from privacy import offline
+from privacy.keys import sync_folder
 from privacy.vault import Unreadable
 
 log = logging.getLogger("paravent.spool")
@@ -307,14 +308,6 @@ def remove(segment: Path) -> None:
     """Forget a segment whose records are all in the database or set aside."""
     segment.unlink(missing_ok=True)
     sync_folder(segment.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @functools.lru_cache(maxsize=1)
