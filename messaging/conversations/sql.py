@@ -1,16 +1,12 @@
-"""The statements that the ORM cannot say. The only raw SQL there is.
+"""The statements that the ORM cannot say. Raw SQL stands here and in `at_once`, nowhere else.
 
 `count_message`, `insert_message` and `insert_reply` are valid on PostgreSQL and on SQLite from 3.35, and together they
-are the whole of receiving. `receive_at_once` says the two commonest cases of a raid (a new sender, a blocked one) in
-one statement, `count_blocked` the second for hundreds of messages; only PostgreSQL allows writing in a WITH. They
-decide nothing: they apply what `shield.decide` says where the row is as was assumed, and otherwise change nothing.
-`tests/inbox/test_receive_paths.py` holds all ways equal.
+are the whole of receiving.
 """
 
 from __future__ import annotations
 
 import datetime
-import enum
 from collections.abc import Sequence
 from typing import Any
 
@@ -181,137 +177,6 @@ def may_ask_for_cluster() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT has_function_privilege('pg_control_system()', 'EXECUTE')")
         return bool(cursor.fetchone()[0])
-
-
-def receives_at_once() -> bool:
-    """Whether the database can write in a WITH."""
-    return connection.vendor == "postgresql"
-
-
-class AtOnce(enum.Enum):
-    """Whose message one statement stored; `NOBODY` means that it changed nothing."""
-
-    NOBODY = enum.auto()
-    NEW = enum.auto()
-    BLOCKED = enum.auto()
-
-
-def receive_at_once(values: Values) -> AtOnce:
-    """Store a new sender's message as given, or a blocked sender's without content; no change otherwise.
-
-    `values` are `AT_ONCE`. One statement is one transaction. Raises `IntegrityError`, and nothing is stored, when the
-    message or its nonce came in between.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(_AT_ONCE, values)
-        created, blocked = cursor.fetchone()
-    return AtOnce.NEW if created else AtOnce.BLOCKED if blocked else AtOnce.NOBODY
-
-
-def count_blocked(rows: Sequence[Values]) -> set[tuple[int, str]]:
-    """Store those messages whose senders are blocked, without content, and count them; which those were.
-
-    `rows` are what is known of a message, with its `sender_key`; the answer names them by hotline and provider's id.
-    A message or a nonce that is there already is not among them, and a sender's rows are locked in one order.
-    """
-    columns = {f"{column}s": [row[column] for row in rows] for column in _BLOCKED_COLUMNS}
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT_BLOCKED, columns)
-        return {(hotline_id, provider_id) for hotline_id, provider_id in cursor.fetchall()}
-
-
-#: The parameters of `receive_at_once`, fewer than 50, because the driver translates longer statements anew each time.
-#: A new conversation is in its first episode, without a block and without an opt-out.
-AT_ONCE = (
-    *("organization_id", "hotline_id", "account_id", "now", "sender_key", "previous_key", "key_epoch"),
-    *("conversation_uuid", "sender_sealed", "slots_used", "reply_due_at"),
-    *("message_uuid", "provider_id", "nonce_hash", "disposition", "reason", "text_sealed", "units", "cost"),
-    *("reply_uuid", "purpose", "delayed", "due_at", "expires_at"),
-)
-# Casts are spelled out where a bare parameter in a SELECT would have no type of its own.
-_BLOCKED = f"""blocked AS (
-    UPDATE {_CONVERSATION} SET messages_received = messages_received + 1,
-        last_message_at = GREATEST(last_message_at, %(now)s)
-    WHERE hotline_id = %(hotline_id)s AND sender_key = %(sender_key)s
-        AND blocked_until > %(now)s AND opted_out_at IS NULL
-        AND NOT EXISTS (SELECT 1 FROM {_MESSAGE} WHERE hotline_id = %(hotline_id)s AND provider_id = %(provider_id)s)
-    RETURNING id
-)"""  # noqa: S608
-_BLOCKED_COLUMNS = {
-    "uuid": "uuid",
-    "organization_id": "bigint",
-    "hotline_id": "bigint",
-    "account_id": "bigint",
-    "provider_id": "text",
-    "nonce_hash": "bytea",
-    "units": "smallint",
-    "cost": "numeric",
-    "received_at": "timestamptz",
-    "sender_key": "bytea",
-}
-_COUNT_BLOCKED = f"""
-WITH given AS (
-    SELECT * FROM unnest({", ".join(f"%({name}s)s::{kind}[]" for name, kind in _BLOCKED_COLUMNS.items())})
-        AS given ({", ".join(_BLOCKED_COLUMNS)})
-), blocked AS (
-    SELECT id, hotline_id, sender_key, blocked_until FROM {_CONVERSATION}
-    WHERE (hotline_id, sender_key) IN (SELECT hotline_id, sender_key FROM given)
-        AND blocked_until IS NOT NULL AND opted_out_at IS NULL
-    ORDER BY id FOR UPDATE
-), stored AS (
-    INSERT INTO {_MESSAGE} (uuid, organization_id, hotline_id, account_id, conversation_id, provider_id, nonce_hash,
-        disposition, reason, units, cost, received_at)
-    SELECT given.uuid, given.organization_id, hotline_id, given.account_id, blocked.id, given.provider_id,
-        given.nonce_hash, 'blocked', '', given.units, given.cost, given.received_at
-    FROM given JOIN blocked USING (hotline_id, sender_key)
-    WHERE blocked.blocked_until > given.received_at
-    ORDER BY given.received_at
-    ON CONFLICT DO NOTHING
-    RETURNING hotline_id, provider_id, conversation_id, received_at
-), counted AS (
-    UPDATE {_CONVERSATION} SET messages_received = messages_received + sums.number,
-        last_message_at = GREATEST(last_message_at, sums.latest)
-    FROM (SELECT conversation_id, count(*) AS number, max(received_at) AS latest FROM stored GROUP BY 1) AS sums
-    WHERE id = sums.conversation_id
-)
-SELECT hotline_id, provider_id FROM stored
-"""  # noqa: S608
-_AT_ONCE = f"""
-WITH {_BLOCKED}, created AS (
-    INSERT INTO {_CONVERSATION} (uuid, organization_id, hotline_id, sender_key, key_epoch, sender_sealed, language,
-        messages_received, first_message_at, last_message_at, episode, episode_started_at, slots_used, reply_due_at,
-        block_cause)
-    SELECT %(conversation_uuid)s::uuid, %(organization_id)s, %(hotline_id)s, %(sender_key)s::bytea, %(key_epoch)s,
-        %(sender_sealed)s::bytea, '', 1, %(now)s, %(now)s, 1, %(now)s, %(slots_used)s, %(reply_due_at)s::timestamptz, ''
-    WHERE NOT EXISTS (SELECT 1 FROM blocked)
-        AND NOT EXISTS (SELECT 1 FROM {_BLOCK} WHERE organization_id = %(organization_id)s
-            AND sender_key IN (%(sender_key)s, %(previous_key)s) AND conversation_id IS NULL
-            AND lifted_at IS NULL AND (until IS NULL OR until > %(now)s))
-        AND NOT EXISTS (SELECT 1 FROM {_CONVERSATION} WHERE hotline_id = %(hotline_id)s
-            AND sender_key = %(previous_key)s AND sender_key <> %(sender_key)s)
-    ON CONFLICT (hotline_id, sender_key) DO NOTHING
-    RETURNING id
-), stored AS (
-    INSERT INTO {_MESSAGE} (uuid, organization_id, hotline_id, account_id, conversation_id, provider_id, nonce_hash,
-        disposition, reason, text_sealed, units, cost, received_at)
-    SELECT %(message_uuid)s::uuid, %(organization_id)s, %(hotline_id)s, %(account_id)s, known.id, %(provider_id)s,
-        %(nonce_hash)s::bytea, CASE WHEN known.is_new THEN %(disposition)s ELSE 'blocked' END,
-        CASE WHEN known.is_new THEN %(reason)s ELSE '' END,
-        CASE WHEN known.is_new THEN %(text_sealed)s::bytea END, %(units)s, %(cost)s::numeric, %(now)s
-    FROM (SELECT id, FALSE AS is_new FROM blocked UNION ALL SELECT id, TRUE FROM created) known
-    RETURNING id, conversation_id
-), answered AS (
-    INSERT INTO {_REPLY} (uuid, organization_id, hotline_id, conversation_id, message_id, episode, slot, purpose,
-        delayed, state, decided_at, due_at, expires_at, language, attempts, provider_id, detail, delivery,
-        delivery_sequence, error_code)
-    SELECT %(reply_uuid)s::uuid, %(organization_id)s, %(hotline_id)s, created.id, stored.id, 1, 1, %(purpose)s,
-        %(delayed)s, 'pending', %(now)s, %(due_at)s::timestamptz, %(expires_at)s::timestamptz, '', 0, '', '', '', 0, ''
-    FROM stored JOIN created ON created.id = stored.conversation_id
-    WHERE %(reply_uuid)s::uuid IS NOT NULL
-)
-SELECT EXISTS (SELECT 1 FROM created), EXISTS (SELECT 1 FROM blocked)
-"""  # noqa: S608
-_AT_ONCE = " ".join(_AT_ONCE.split())
 
 
 def _prepared(meta: Any, columns: Sequence[str], values: Values) -> list[Any]:

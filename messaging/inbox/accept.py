@@ -1,49 +1,50 @@
-"""From a verified request to rows: the same way for one that was just received and for one that waited in the spool."""
+"""From a proven request to rows: the same way for one that was just received and for one that waited in the spool."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import logging
-from uuid import UUID
 
+from hotlines.models import EndpointPin
 from outbox import reports
-from providers.base import Provider, SignedRequest, Unusable, Verification
+from providers import registry
+from providers.base import Provider, Unusable
 
-from . import receive
+from . import receive, rows
+from .arrival import Arrival
 from .hooks import Hook
 from .receive import Receipt
 
 log = logging.getLogger("paravent.webhook")
 
 
-def message(
-    hook: Hook,
-    speaker: Provider,
-    signed: SignedRequest,
-    verification: Verification,
-    now: datetime.datetime,
-    *,
-    may_wait: bool = False,
-) -> Receipt:
-    """Receive the message in `signed`, which arrived at `now`; one that we cannot use is kept as unreadable.
+def accept(hook: Hook, arrival: Arrival, *, may_wait: bool = False) -> Receipt:
+    """Store what `arrival` brings; `may_wait` allows `Receipt.LATER`. Raises `UnknownProvider`, and database errors."""
+    speaker = registry.get(arrival.provider)
+    if arrival.endpoint == EndpointPin.Endpoint.REPORT:
+        return _report(hook, speaker, arrival)
+    return _message(hook, speaker, arrival, may_wait=may_wait)
 
-    `may_wait` allows `Receipt.LATER`.
-    """
+
+def _message(hook: Hook, speaker: Provider, arrival: Arrival, *, may_wait: bool) -> Receipt:
+    """Receive the message; one that we cannot use is kept as unreadable."""
     try:
-        found = speaker.parse_message(signed)
-        if not receive.addressed_to(hook, found):
+        found = speaker.parse_message(arrival.signed)
+        if not rows.addressed_to(hook, found):
             raise Unusable("addressed to another number", found.id)
     except Unusable as error:
         log.warning("unreadable message on hotline %s: %s", hook.hotline_id, error)
-        return receive.keep_unreadable(hook, signed.body, str(error), verification, now)
-    return receive.receive(hook, dataclasses.replace(found, received_at=now), verification, may_wait=may_wait)
+        return receive.keep_unreadable(hook, arrival.signed.body, str(error), arrival.verification, arrival.received_at)
+    message = dataclasses.replace(found, received_at=arrival.received_at)
+    return receive.receive(hook, message, arrival.verification, may_wait=may_wait)
 
 
-def report(hook: Hook, speaker: Provider, signed: SignedRequest, verification: Verification, reply: UUID) -> Receipt:
-    """Take the delivery report in `signed` on the reply that its path names."""
+def _report(hook: Hook, speaker: Provider, arrival: Arrival) -> Receipt:
+    """Take the delivery report on the reply that its path names."""
     try:
-        found = speaker.parse_report(signed)
+        if arrival.reply is None:
+            raise Unusable("without a reply in its path")
+        found = speaker.parse_report(arrival.signed)
     except Unusable as error:
         # Nobody waits for a report: it is said in the log, and 2xx ends the provider's retries.
         log.warning("unusable report on hotline %s: %s", hook.hotline_id, error)
@@ -52,9 +53,9 @@ def report(hook: Hook, speaker: Provider, signed: SignedRequest, verification: V
         hook.organization_id,
         hook.account_id,
         hook.hotline_id,
-        reply,
+        arrival.reply,
         found,
-        body=signed.body,
-        nonce_hash=receive.nonce_hash(verification),
+        body=arrival.signed.body,
+        nonce_hash=rows.nonce_hash(arrival.verification),
     )
     return Receipt.STORED if stored else Receipt.NONCE_REUSED

@@ -21,9 +21,10 @@ from django.utils import timezone
 from outbox import faults
 
 from . import alerts, blocked, deadline, fold, hooks, last_known, outage, spool
+from .accept import accept
+from .arrival import Arrival
 from .hooks import Hook
 from .receive import Receipt
-from .waiting import Waiting
 
 log = logging.getLogger("paravent.spool")
 
@@ -36,6 +37,11 @@ _MOST_TRIES = 10
 #: A fault of ours may be over soon, as between two versions' tables: a record is tried again every minute for so long.
 _AGAIN_EVERY = 60.0
 _GIVEN_UP_AFTER = datetime.timedelta(hours=1)
+
+
+class Gone(Exception):
+    """The hotline is not there any more."""
+
 
 Find = Callable[[int], Hook | None]
 #: When it was received, where that can be read, and the record.
@@ -184,20 +190,23 @@ def _drain(path: Path, records: list[bytes], failed: list[Failed], find: Find) -
     return len(records), True
 
 
-def _unpacked(record: bytes, failed: list[Failed]) -> Waiting | None:
+def _unpacked(record: bytes, failed: list[Failed]) -> Arrival | None:
     try:
-        return Waiting.unpacked(record)
+        return Arrival.unpacked(record)
     except (ValueError, KeyError, TypeError) as error:
         log.error("a record of the spool is not one of this version: %s", faults.named(error))
         failed.append((None, record))
         return None
 
 
-def _accept(waiting: Waiting, find: Find) -> None:
+def _accept(arrival: Arrival, find: Find) -> None:
+    hook = find(arrival.hotline_id)
+    if hook is None:
+        raise Gone
     with deadline.armed():
-        receipt = waiting.accept(find)
+        receipt = accept(hook, arrival)
     if receipt is Receipt.NONCE_REUSED:
-        log.warning("a request that waited on disk used a nonce again on hotline %s: dropped", waiting.hotline_id)
+        log.warning("a request that waited on disk used a nonce again on hotline %s: dropped", arrival.hotline_id)
 
 
 def forget() -> None:

@@ -11,48 +11,48 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from conversations import senders, sql
+from conversations import at_once, senders, sql
 from hotlines.models import EndpointPin
 from privacy import pseudonyms
 from providers import registry
 from providers.base import Unusable
 from shield.keywords import Keyword, keyword
 
-from . import receive
+from . import rows
+from .arrival import Arrival
 from .hooks import Hook
-from .waiting import Waiting
 
 #: How many are counted in one statement.
 SIZE = 200
 
 
-def fold(waiting: Sequence[Waiting], find: Callable[[int], Hook | None]) -> list[Waiting]:
+def fold(waiting: Sequence[Arrival], find: Callable[[int], Hook | None]) -> list[Arrival]:
     """Count what is a blocked sender's; returns what is not, in its order. Raises the database's errors.
 
     `find` gives the hook of a hotline.
     """
-    if not sql.receives_at_once():
+    if not at_once.possible():
         return list(waiting)
-    rows = [_row(one, find) for one in waiting]
-    counted = sql.count_blocked([row for row in rows if row is not None])
+    given = [_row(one, find) for one in waiting]
+    counted = at_once.count_blocked([row for row in given if row is not None])
     return [
         one
-        for one, row in zip(waiting, rows, strict=True)
+        for one, row in zip(waiting, given, strict=True)
         if row is None or (row["hotline_id"], row["provider_id"]) not in counted
     ]
 
 
-def _row(waiting: Waiting, find: Callable[[int], Hook | None]) -> sql.Values | None:
+def _row(arrival: Arrival, find: Callable[[int], Hook | None]) -> sql.Values | None:
     """What to insert for a message whose sender may be blocked; None for anything else."""
-    hook = find(waiting.hotline_id)
-    if hook is None or waiting.endpoint != EndpointPin.Endpoint.MESSAGE:
+    hook = find(arrival.hotline_id)
+    if hook is None or arrival.endpoint != EndpointPin.Endpoint.MESSAGE:
         return None
     try:
-        message = registry.get(waiting.provider).parse_message(waiting.signed)
+        message = registry.get(arrival.provider).parse_message(arrival.signed)
     except (Unusable, registry.UnknownProvider):
         return None
-    if not receive.addressed_to(hook, message) or keyword(message.text) is Keyword.STOP:
+    if not rows.addressed_to(hook, message) or keyword(message.text) is Keyword.STOP:
         return None
-    message = dataclasses.replace(message, received_at=waiting.received_at)
+    message = dataclasses.replace(message, received_at=arrival.received_at)
     pseudonym = pseudonyms.current(hook.organization_id, senders.canonical(message.sender), message.received_at)
-    return receive.message_row(hook, message, waiting.verification) | {"sender_key": pseudonym.key}
+    return rows.message_row(hook, message, arrival.verification) | {"sender_key": pseudonym.key}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
-import hashlib
 import logging
 import secrets
 import uuid
@@ -20,16 +19,16 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, QuerySet
 
-from conversations import senders, sql
+from conversations import at_once, senders, sql
 from conversations.models import Block, Conversation, Message, Reply
 from conversations.words import BlockCause, Disposition, ReplyState
-from privacy import datakeys, pseudonyms, vault
+from privacy import pseudonyms
 from providers.base import InboundMessage, Verification
 from shield import answerable
 from shield.decide import Decision, Incoming, PlannedReply, Standing, decide, fresh
 from shield.keywords import Keyword, keyword
 
-from . import blocked
+from . import blocked, rows
 from .hooks import Hook, own_numbers
 
 security_log = logging.getLogger("paravent.security")
@@ -68,11 +67,6 @@ class _Draft:
     conversation: sql.Values
     message: sql.Values
 
-    @property
-    def simple(self) -> bool:
-        """Whether one statement can write all that follows for a new sender: no Block row and nothing to drop."""
-        return not (self.first.limit_reached or self.incoming.keyword is Keyword.STOP)
-
 
 def receive(
     hook: Hook,
@@ -90,7 +84,7 @@ def receive(
     """
     sender = senders.canonical(message.sender)
     pseudonym = pseudonyms.current(hook.organization_id, sender, message.received_at)
-    row = message_row(hook, message, verification)
+    row = rows.message_row(hook, message, verification)
     said = keyword(message.text)
     if may_wait and said is not Keyword.STOP and blocked.likely(row, pseudonym.key):
         return Receipt.LATER
@@ -98,12 +92,14 @@ def receive(
     while True:
         try:
             draft = _draft(hook, message, row, sender, pseudonym, said, _chance() if chance is None else chance)
-            if replacing or not (draft.simple and _received_at_once(draft)):
+            if replacing or not _received_at_once(draft):
                 with transaction.atomic():
                     _receive_step_by_step(draft, replacing=replacing)
         except (_AlreadyThere, IntegrityError):
+            # In this order: another delivery may replace the row of a missed message between the two looks.
+            missed = not replacing and _missed(hook, row["provider_id"]).exists()
             receipt = _told_apart(hook, row["provider_id"], row["nonce_hash"])
-            if receipt is None and not replacing and _missed(hook, row["provider_id"]).exists():
+            if receipt is None and missed:
                 replacing = True
                 continue
             if receipt is None:  # no constraint of these two: a fault of ours, and the provider must try again
@@ -114,21 +110,6 @@ def receive(
 
 def _chance() -> float:
     return secrets.randbelow(1 << 32) / (1 << 32)
-
-
-def message_row(hook: Hook, message: InboundMessage, verification: Verification) -> sql.Values:
-    """The row to insert, less what is decided and what only an unblocked sender's message keeps."""
-    return {
-        "uuid": uuid.uuid4(),
-        "organization_id": hook.organization_id,
-        "hotline_id": hook.hotline_id,
-        "account_id": hook.account_id,
-        "provider_id": stored_id(message.id),
-        "nonce_hash": nonce_hash(verification),
-        "units": message.units,
-        "cost": message.cost,
-        "received_at": message.received_at,
-    }
 
 
 def _draft(
@@ -151,14 +132,14 @@ def _draft(
         "hotline_id": hook.hotline_id,
         "sender_key": pseudonym.key,
         "key_epoch": pseudonym.epoch,
-        "sender_sealed": _seal_sender(hook, sender, conversation_uuid, now),
+        "sender_sealed": rows.seal_sender(hook, sender, conversation_uuid, now),
         "language": "",
         "messages_received": 1,
         "first_message_at": now,
         "last_message_at": now,
         **_columns(first.standing),
     }
-    text_sealed = _seal_text(hook, message.text, row["uuid"], now) if message.text else None
+    text_sealed = rows.seal_text(hook, message.text, row["uuid"], now) if message.text else None
     return _Draft(
         hook,
         now,
@@ -173,27 +154,67 @@ def _draft(
 
 
 def _received_at_once(draft: _Draft) -> bool:
-    if not sql.receives_at_once():
+    """Whether one statement, or two for a sender who is known and not blocked, could say it; STOP takes more."""
+    if draft.incoming.keyword is Keyword.STOP or not at_once.possible():
         return False
-    conversation, message, reply = draft.conversation, draft.message, draft.first.reply
-    stored = sql.receive_at_once(
+    conversation, message = draft.conversation, draft.message
+    done = at_once.receive_at_once(
         {
             "now": draft.now,
             "previous_key": draft.previous_key or conversation["sender_key"],
             "conversation_uuid": conversation["uuid"],
             "message_uuid": message["uuid"],
-            "reply_uuid": uuid.uuid4() if reply else None,
-            "purpose": reply.purpose.value if reply else "",
-            "delayed": reply.delayed if reply else False,
-            "due_at": reply.due_at if reply else None,
-            "expires_at": _expires_at(reply) if reply else None,
-            **{name: conversation[name] for name in sql.AT_ONCE if name in conversation},
-            **{name: message[name] for name in sql.AT_ONCE if name in message},
+            **_planned(draft.first),
+            **{name: conversation[name] for name in at_once.AT_ONCE if name in conversation},
+            **{name: message[name] for name in at_once.AT_ONCE if name in message},
         }
     )
-    if stored is sql.AtOnce.BLOCKED:
+    if done.repeated:
+        raise _AlreadyThere
+    if done.blocked:
         blocked.saw(draft.hook.hotline_id, conversation["sender_key"])
-    return stored is not sql.AtOnce.NOBODY
+    return done.stored or (done.known is not None and _received_as_known(draft, done.known))
+
+
+def _received_as_known(draft: _Draft, row: sql.Values) -> bool:
+    """Decide by the sender's row as it was read, and write it all if nobody has changed the row meanwhile."""
+    if row["blocked_everywhere"]:
+        return False
+    incoming = dataclasses.replace(draft.incoming, reply_waiting=row["reply_waiting"])
+    standing = Standing(**{name: row[name] for name in _STANDING})
+    decision = decide(draft.hook.policy, standing, incoming, draft.now, draft.chance)
+    unsealed = row["sender_erased"] and decision.keep_content
+    values = {
+        **draft.message,
+        **_judged(decision, incoming),
+        **_columns(decision.standing),
+        **_planned(decision),
+        "conversation_id": row["id"],
+        "version": row["version"],
+        "now": draft.now,
+        "sender_key": draft.conversation["sender_key"],
+        "previous_key": draft.previous_key or draft.conversation["sender_key"],
+        "sender_sealed": rows.seal_sender(draft.hook, draft.sender, row["uuid"], draft.now) if unsealed else None,
+        "message_uuid": draft.message["uuid"],
+        "reply_episode": decision.reply.episode if decision.reply else None,
+        "slot": decision.reply.slot if decision.reply else None,
+    }
+    if not decision.keep_content:
+        values["text_sealed"] = None
+    return at_once.receive_known({name: values[name] for name in at_once.KNOWN})
+
+
+def _planned(decision: Decision) -> sql.Values:
+    """What `at_once` writes into the rows of a reply and of the limit's block, or that there is none."""
+    reply = decision.reply
+    return {
+        "reply_uuid": uuid.uuid4() if reply else None,
+        "purpose": reply.purpose.value if reply else "",
+        "delayed": reply.delayed if reply else False,
+        "due_at": reply.due_at if reply else None,
+        "expires_at": _expires_at(reply) if reply else None,
+        "block_uuid": uuid.uuid4() if decision.limit_reached else None,
+    }
 
 
 def _expires_at(reply: PlannedReply) -> datetime.datetime:
@@ -208,8 +229,8 @@ def _receive_step_by_step(draft: _Draft, *, replacing: bool = False) -> None:
     """
     if draft.previous_key is not None:
         # A new epoch must not give a sender new slots: his row follows him under his new pseudonym.
-        rows = Conversation.objects.filter(hotline_id=draft.hook.hotline_id)
-        _renamed(rows, draft, draft.previous_key, key_epoch=draft.conversation["key_epoch"])
+        his = Conversation.objects.filter(hotline_id=draft.hook.hotline_id)
+        _renamed(his, draft, draft.previous_key, key_epoch=draft.conversation["key_epoch"])
     row = sql.count_message(draft.conversation, draft.previous_key, draft.now)
     created = row["uuid"] == draft.conversation["uuid"]
     asked = dataclasses.replace(
@@ -231,7 +252,7 @@ def _receive_step_by_step(draft: _Draft, *, replacing: bool = False) -> None:
         raise _AlreadyThere
     changes = _columns(decision.standing) if decision.standing != stored else {}
     if row["sender_erased"] and decision.keep_content:
-        changes["sender_sealed"] = _seal_sender(draft.hook, draft.sender, row["uuid"], draft.now)
+        changes["sender_sealed"] = rows.seal_sender(draft.hook, draft.sender, row["uuid"], draft.now)
     if changes:
         Conversation.objects.filter(pk=row["id"]).update(**changes)
     if row["blocked_everywhere"] and draft.previous_key is not None:
@@ -241,10 +262,10 @@ def _receive_step_by_step(draft: _Draft, *, replacing: bool = False) -> None:
     _follow(draft, decision, row["id"], message_id)
 
 
-def _renamed(rows: QuerySet[Any], draft: _Draft, previous_key: bytes, **changes: str) -> None:
-    """Put those of `rows` that bear the sender's last pseudonym under his current one, unless one is there already."""
+def _renamed(standing: QuerySet[Any], draft: _Draft, previous_key: bytes, **changes: str) -> None:
+    """Put those of `standing` that bear the sender's last pseudonym under his current one, unless one is there."""
     key = draft.conversation["sender_key"]
-    rows.filter(~Exists(rows.filter(sender_key=key)), sender_key=previous_key).update(sender_key=key, **changes)
+    standing.filter(~Exists(standing.filter(sender_key=key)), sender_key=previous_key).update(sender_key=key, **changes)
 
 
 def keep_unreadable(
@@ -261,10 +282,10 @@ def keep_unreadable(
             "account_id": hook.account_id,
             "conversation_id": None,
             "provider_id": provider_id,
-            "nonce_hash": nonce_hash(verification),
+            "nonce_hash": rows.nonce_hash(verification),
             "disposition": Disposition.UNREADABLE.value,
             "reason": reason[:120],
-            "text_sealed": _seal_text(hook, body.decode("utf-8", "backslashreplace"), message_uuid, now),
+            "text_sealed": rows.seal_text(hook, body.decode("utf-8", "backslashreplace"), message_uuid, now),
             "units": 1,
             "cost": None,
             "received_at": now,
@@ -272,36 +293,7 @@ def keep_unreadable(
     )
     if stored is not None:
         return Receipt.STORED
-    return _told_apart(hook, provider_id, nonce_hash(verification)) or Receipt.DUPLICATE
-
-
-def addressed_to(hook: Hook, message: InboundMessage) -> bool:
-    """Whether the message was sent to this hotline's number (SECURITY.md W4)."""
-    return senders.same_number(message.recipient, hook.number)
-
-
-def nonce_hash(verification: Verification) -> bytes | None:
-    """What `UNIQUE(account, nonce)` holds; None for a provider without nonces."""
-    return hashlib.sha256(verification.nonce.encode()).digest()[:16] if verification.nonce else None
-
-
-def stored_id(provider_id: str) -> str:
-    """A provider's id as the column holds it: a longer one, and none was ever seen, as what tells it apart."""
-    return provider_id if len(provider_id) <= 64 else _digest(provider_id)
-
-
-def _digest(value: str) -> str:
-    return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
-
-
-def _seal_text(hook: Hook, text: str, message_uuid: uuid.UUID, now: datetime.datetime) -> bytes:
-    place = vault.Place(Message._meta.db_table, message_uuid, "text_sealed", hook.organization_id)
-    return vault.seal(text, place, datakeys.Purpose.TEXT, datakeys.month(now))
-
-
-def _seal_sender(hook: Hook, sender: str, conversation_uuid: uuid.UUID, now: datetime.datetime) -> bytes:
-    place = vault.Place(Conversation._meta.db_table, conversation_uuid, "sender_sealed", hook.organization_id)
-    return vault.seal(sender, place, datakeys.Purpose.NUMBER, datakeys.month(now))
+    return _told_apart(hook, provider_id, rows.nonce_hash(verification)) or Receipt.DUPLICATE
 
 
 def _columns(standing: Standing) -> dict[str, Any]:

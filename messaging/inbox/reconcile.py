@@ -29,7 +29,7 @@ from providers import masks, reading
 from providers.base import LogEntry, LogQuery, LogTerms, LogUnavailable
 from providers.models import LogReading
 
-from .receive import stored_id
+from .rows import stored_id
 
 log = logging.getLogger("paravent.inbox")
 

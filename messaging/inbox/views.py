@@ -7,11 +7,9 @@ here. While the database does not answer, what is proven is kept in the spool; o
 
 from __future__ import annotations
 
-import datetime
 import functools
 import logging
 from typing import Any, ClassVar, NoReturn
-from uuid import UUID
 
 from django.conf import settings
 from django.db import Error
@@ -35,11 +33,12 @@ from providers import registry
 from providers.base import NotVerified, Provider, SignedRequest, Verification
 from providers.registry import UnknownProvider
 
-from . import accept, clients, deadline, drain, hooks, outage, spool
+from . import clients, deadline, drain, hooks, outage, spool
+from .accept import accept
+from .arrival import Arrival
 from .bodies import OneRenderer, read_body
 from .last_known import Proof
 from .receive import Receipt
-from .waiting import Waiting
 
 log = logging.getLogger("paravent.webhook")
 security_log = logging.getLogger("paravent.security")
@@ -75,65 +74,10 @@ class SignedHook(APIView):
                 raise NotFound from None
             signed = self._signed_request(request, speaker)
             verification = self._verify(request, hook, speaker, signed)
-            if self._received(hook, speaker, signed, verification, **path) is Receipt.NONCE_REUSED:
+            arrival = Arrival(self.endpoint, provider, hook.hotline_id, signed, verification, timezone.now(), **path)
+            if _received(hook, arrival) is Receipt.NONCE_REUSED:
                 raise PermissionDenied
         return HttpResponse(speaker.acknowledgement.body, content_type=speaker.acknowledgement.content_type)
-
-    def _received(
-        self, hook: Proof, speaker: Provider, signed: SignedRequest, verification: Verification, **path: Any
-    ) -> Receipt:
-        """Store it in the database or, where that does not answer, on this host's disk.
-
-        A fault of ours must not lose it either: it waits on disk, fails there again, and is set aside for a person.
-        """
-        now, receipt = timezone.now(), None
-        try:
-            outage.require_database()
-            if isinstance(hook, hooks.Hook):
-                receipt = self.accept(hook, speaker, signed, verification, now, may_wait=drain.running(), **path)
-        except outage.NO_ANSWER as error:
-            outage.noticed(error)
-        except Exception as error:  # noqa: BLE001  a provider offers it a few times only
-            log.error("a request could not be taken, it is kept on disk: %s", faults.named(error))
-        if receipt not in (None, Receipt.LATER):
-            return receipt
-        waiting = Waiting(self.endpoint, hook.provider, hook.hotline_id, signed, verification, now, **path)
-        try:
-            spool.current().append(waiting.packed())
-        except spool.Full as error:
-            if outage.is_answering() and isinstance(hook, hooks.Hook):
-                return self._at_once(hook, speaker, signed, verification, now, **path)
-            raise DatabaseDown from error
-        return Receipt.STORED
-
-    def _at_once(
-        self,
-        hook: hooks.Hook,
-        speaker: Provider,
-        signed: SignedRequest,
-        verification: Verification,
-        now: datetime.datetime,
-        **path: Any,
-    ) -> Receipt:
-        """What would have waited on disk, had the disk room for it: out of its order, but not refused."""
-        try:
-            return self.accept(hook, speaker, signed, verification, now, may_wait=False, **path)
-        except Error as error:
-            outage.noticed(error)
-            raise DatabaseDown from error
-
-    def accept(
-        self,
-        hook: hooks.Hook,
-        speaker: Provider,
-        signed: SignedRequest,
-        verification: Verification,
-        now: datetime.datetime,
-        *,
-        may_wait: bool,
-        **path: Any,
-    ) -> Receipt:
-        raise NotImplementedError
 
     def _signed_request(self, request: Request, speaker: Provider) -> SignedRequest:
         body = read_body(request._request)
@@ -195,35 +139,42 @@ def _meta_keys(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 class MessageHook(SignedHook):
     endpoint = EndpointPin.Endpoint.MESSAGE.value
 
-    def accept(
-        self,
-        hook: hooks.Hook,
-        speaker: Provider,
-        signed: SignedRequest,
-        verification: Verification,
-        now: datetime.datetime,
-        *,
-        may_wait: bool,
-        **_path: Any,
-    ) -> Receipt:
-        return accept.message(hook, speaker, signed, verification, now, may_wait=may_wait)
-
 
 class ReportHook(SignedHook):
     """The path names the reply, so that a report proves its acceptance even where our own call timed out."""
 
     endpoint = EndpointPin.Endpoint.REPORT.value
 
-    def accept(
-        self,
-        hook: hooks.Hook,
-        speaker: Provider,
-        signed: SignedRequest,
-        verification: Verification,
-        now: datetime.datetime,
-        *,
-        may_wait: bool,
-        **path: Any,
-    ) -> Receipt:
-        reply: UUID = path["reply"]
-        return accept.report(hook, speaker, signed, verification, reply)
+
+def _received(hook: Proof, arrival: Arrival) -> Receipt:
+    """Store it in the database or, where that does not answer, on this host's disk.
+
+    A fault of ours must not lose it either: it waits on disk, fails there again, and is set aside for a person.
+    """
+    receipt = None
+    try:
+        outage.require_database()
+        if isinstance(hook, hooks.Hook):
+            receipt = accept(hook, arrival, may_wait=drain.running())
+    except outage.NO_ANSWER as error:
+        outage.noticed(error)
+    except Exception as error:  # noqa: BLE001  a provider offers it a few times only
+        log.error("a request could not be taken, it is kept on disk: %s", faults.named(error))
+    if receipt not in (None, Receipt.LATER):
+        return receipt
+    try:
+        spool.current().append(arrival.packed())
+    except spool.Full as error:
+        if outage.is_answering() and isinstance(hook, hooks.Hook):
+            return _at_once(hook, arrival)
+        raise DatabaseDown from error
+    return Receipt.STORED
+
+
+def _at_once(hook: hooks.Hook, arrival: Arrival) -> Receipt:
+    """What would have waited on disk, had the disk room for it: out of its order, but not refused."""
+    try:
+        return accept(hook, arrival)
+    except Error as error:
+        outage.noticed(error)
+        raise DatabaseDown from error

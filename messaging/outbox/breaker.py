@@ -19,6 +19,7 @@ from hotlines.models import Account
 from providers.base import Knowledge, Outcome
 
 from . import alerts
+from .moments import Moment
 
 log = logging.getLogger("paravent.outbox")
 
@@ -41,7 +42,7 @@ CLOSED: dict[str, object] = {
 }
 
 
-def lets_through(now: datetime.datetime) -> Q:
+def lets_through(now: datetime.datetime | Moment) -> Q:
     """The replies whose account may send at `now`, or try. A moment too far away is of a clock that was set back."""
     name = "hotline__account__next_attempt_at"
     furthest = now + LONGEST_WAIT * _SECOND + _JUMP

@@ -18,6 +18,7 @@ from hotlines.models import Hotline
 from hotlines.policy import SLOWEST
 
 from .models import NumberPace, Place, SweepTurn
+from .moments import Moment
 
 _SECOND = datetime.timedelta(seconds=1)
 #: A clock that is set back by less than this only makes us wait; hosts read the database's clock far more exactly.
@@ -92,7 +93,7 @@ def take_turn(name: str, every: float, now: datetime.datetime) -> bool:
     return take(mine, rule, now)
 
 
-def busy_numbers(now: datetime.datetime) -> QuerySet[NumberPace]:
+def busy_numbers(now: datetime.datetime | Moment) -> QuerySet[NumberPace]:
     """The numbers that have no place now."""
     return NumberPace.objects.filter(free_at__gt=now, free_at__lte=now + FURTHEST)
 

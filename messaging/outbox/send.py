@@ -16,7 +16,7 @@ import uuid
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -29,7 +29,7 @@ from providers import registry
 from providers.base import Credentials, Knowledge, Outcome, OutgoingReply
 from shield import timing
 
-from . import alerts, breaker, faults, pace, restored
+from . import alerts, breaker, faults, pace, ready, restored
 from .clock import Stopwatch
 from .release import given_up, must_not_be_sent, set_aside
 
@@ -94,7 +94,7 @@ def claim(now: datetime.datetime, clock_ahead: datetime.timedelta = _NO_TIME) ->
         reply = None
         try:
             with transaction.atomic():
-                reply = _next(now)
+                reply = ready.first(now)
                 if reply is None:
                     return None
                 if _may_leave(reply, now):
@@ -119,31 +119,6 @@ def _leave(reply: Reply | None, error: Exception, now: datetime.datetime) -> Non
     if reply is None:
         raise error
     set_aside(reply, error, now)
-
-
-def _next(now: datetime.datetime) -> Reply | None:
-    of_sender = Reply.objects.filter(conversation=OuterRef("conversation"))
-    in_flight = of_sender.filter(state__in=Reply.IN_FLIGHT)
-    # A worker that has locked his first reply has not yet put it in flight, and we would skip to the second.
-    earlier = of_sender.filter(state=ReplyState.RELEASED, pk__lt=OuterRef("pk"))
-    ready = (
-        Reply.objects.filter(
-            Q(hotline__account__resume_sending_at__isnull=True) | Q(hotline__account__resume_sending_at__lte=now),
-            breaker.lets_through(now),
-            restored.is_the_same(),
-            ~Q(hotline__in=pace.busy_numbers(now).values("hotline")),
-            ~Exists(in_flight),
-            ~Exists(earlier),
-            state=ReplyState.RELEASED,
-            due_at__lte=now,
-            hotline__account__sending_paused_at__isnull=True,
-        )
-        .select_related("conversation", "hotline__account", "hotline__organization")
-        .order_by("slot", "due_at", "pk")
-    )
-    if connection.features.has_select_for_update_skip_locked:
-        ready = ready.select_for_update(skip_locked=True, of=("self",))
-    return ready.first()
 
 
 def _may_leave(reply: Reply, now: datetime.datetime) -> bool:

@@ -19,7 +19,7 @@ from django.db.models import Count
 from tests.inbox.webhook import deliver
 from tests.world import Tenant, World, message_fields
 
-from conversations import blocks, sql
+from conversations import at_once, blocks, sql
 from conversations.models import Conversation, Message, Reply
 from hotlines.models import Hotline
 from inbox import drain, spool
@@ -153,14 +153,14 @@ def second_hotline(tenant: Tenant) -> Tenant:
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many messages each statement of `fold` counted."""
     counted: list[int] = []
-    real = sql.count_blocked
+    real = at_once.count_blocked
 
     def count(rows: Sequence[sql.Values]) -> set[tuple[int, str]]:
         found = real(rows)
         counted.append(len(found))
         return found
 
-    monkeypatch.setattr(sql, "count_blocked", count)
+    monkeypatch.setattr(at_once, "count_blocked", count)
     return counted
 
 

@@ -33,7 +33,7 @@ from tests.world import World, message_fields
 from conversations.models import Message, Reply
 from hotlines.models import EndpointPin, Hotline, new_hook_token
 from inbox import drain, hooks, last_known, outage, spool
-from inbox.waiting import Waiting
+from inbox.arrival import Arrival
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -85,13 +85,13 @@ def _unreadable(world: World) -> dict[str, str]:
     return message_fields(world.north.hotline) | {"To": "33600000000"}
 
 
-def kept() -> list[Waiting]:
+def kept() -> list[Arrival]:
     """What waits in the spool."""
     spool.current().seal()
     found = []
     for segment in spool.current().segments():
         with spool.reading(segment) as records:
-            found += [Waiting.unpacked(record) for record in records or ()]
+            found += [Arrival.unpacked(record) for record in records or ()]
     return found
 
 

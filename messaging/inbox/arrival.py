@@ -1,29 +1,18 @@
-"""A verified request as the spool keeps it: all that is needed to accept it later, whatever was edited meanwhile."""
+"""A request that was proven: all that is needed to accept it, now or, from the spool, whatever was edited meanwhile."""
 
 from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from hotlines.models import EndpointPin
-from providers import registry
 from providers.base import SignedRequest, Verification
-
-from . import accept
-from .hooks import Hook
-from .receive import Receipt
-
-
-class Gone(Exception):
-    """The hotline is not there any more."""
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """`reply` is the one that a report's path names."""
+class Arrival:
+    """`endpoint` is an `EndpointPin.Endpoint`; `reply` is the one that a report's path names."""
 
     endpoint: str
     provider: str
@@ -34,6 +23,7 @@ class Waiting:
     reply: UUID | None = None
 
     def packed(self) -> bytes:
+        """As a record of the spool."""
         return json.dumps(
             {
                 "endpoint": self.endpoint,
@@ -51,8 +41,8 @@ class Waiting:
         ).encode()
 
     @classmethod
-    def unpacked(cls, data: bytes) -> Waiting:
-        """The inverse of `packed`. Raises `ValueError` or `KeyError` for what another version wrote."""
+    def unpacked(cls, data: bytes) -> Arrival:
+        """The inverse of `packed`. Raises `ValueError`, `KeyError` or `TypeError` for what another version wrote."""
         found = json.loads(data)
         return cls(
             found["endpoint"],
@@ -63,16 +53,3 @@ class Waiting:
             datetime.datetime.fromisoformat(found["at"]),
             UUID(found["reply"]) if found["reply"] else None,
         )
-
-    def accept(self, find: Callable[[int], Hook | None]) -> Receipt:
-        """Accept it as the webhook would have. Raises `Gone`, `UnknownProvider`, and the database's errors.
-
-        `find` gives the hook of a hotline.
-        """
-        hook = find(self.hotline_id)
-        if hook is None:
-            raise Gone
-        speaker = registry.get(self.provider)
-        if self.endpoint == EndpointPin.Endpoint.REPORT and self.reply is not None:
-            return accept.report(hook, speaker, self.signed, self.verification, self.reply)
-        return accept.message(hook, speaker, self.signed, self.verification, self.received_at)

@@ -1,0 +1,58 @@
+"""What a request leaves in our rows, whatever is decided about it: ids, nonces, sealed texts and numbers."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import uuid
+
+from conversations import senders, sql
+from conversations.models import Conversation, Message
+from privacy import datakeys, vault
+from providers.base import InboundMessage, Verification
+
+from .hooks import Hook
+
+
+def message_row(hook: Hook, message: InboundMessage, verification: Verification) -> sql.Values:
+    """The row to insert, less what is decided and what only an unblocked sender's message keeps."""
+    return {
+        "uuid": uuid.uuid4(),
+        "organization_id": hook.organization_id,
+        "hotline_id": hook.hotline_id,
+        "account_id": hook.account_id,
+        "provider_id": stored_id(message.id),
+        "nonce_hash": nonce_hash(verification),
+        "units": message.units,
+        "cost": message.cost,
+        "received_at": message.received_at,
+    }
+
+
+def addressed_to(hook: Hook, message: InboundMessage) -> bool:
+    """Whether the message was sent to this hotline's number (SECURITY.md W4)."""
+    return senders.same_number(message.recipient, hook.number)
+
+
+def nonce_hash(verification: Verification) -> bytes | None:
+    """What `UNIQUE(account, nonce)` holds; None for a provider without nonces."""
+    return hashlib.sha256(verification.nonce.encode()).digest()[:16] if verification.nonce else None
+
+
+def stored_id(provider_id: str) -> str:
+    """A provider's id as the column holds it: a longer one, and none was ever seen, as what tells it apart."""
+    return provider_id if len(provider_id) <= 64 else _digest(provider_id)
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
+
+
+def seal_text(hook: Hook, text: str, message_uuid: uuid.UUID, now: datetime.datetime) -> bytes:
+    place = vault.Place(Message._meta.db_table, message_uuid, "text_sealed", hook.organization_id)
+    return vault.seal(text, place, datakeys.Purpose.TEXT, datakeys.month(now))
+
+
+def seal_sender(hook: Hook, sender: str, conversation_uuid: uuid.UUID, now: datetime.datetime) -> bytes:
+    place = vault.Place(Conversation._meta.db_table, conversation_uuid, "sender_sealed", hook.organization_id)
+    return vault.seal(sender, place, datakeys.Purpose.NUMBER, datakeys.month(now))
