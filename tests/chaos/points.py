@@ -76,14 +76,15 @@ def install() -> None:
     """Put every point around what the product does there. A function that was renamed ends the start of a process."""
     if FOLDER not in os.environ:
         return
-    from conversations import sql  # noqa: PLC0415  needs the applications
+    from conversations import at_once, sql  # noqa: PLC0415  needs the applications
     from inbox import drain, receive, spool  # noqa: PLC0415
     from outbox import release, send, settle  # noqa: PLC0415
     from providers.base import Knowledge  # noqa: PLC0415
     from providers.plivo import Plivo  # noqa: PLC0415
 
     before(sql, "insert_message", "before-statement")
-    before(sql, "receive_at_once", "before-statement")
+    before(at_once, "receive_at_once", "before-statement")
+    before(at_once, "receive_known", "before-statement")
     after(receive, "_receive_step_by_step", "before-commit")
     after(receive, "receive", "after-commit")
     after(spool.Spool, "append", "after-spool-fsync")
