@@ -39,10 +39,6 @@ _AGAIN_EVERY = 60.0
 _GIVEN_UP_AFTER = datetime.timedelta(hours=1)
 
 
-class Gone(Exception):
-    """The hotline is not there any more."""
-
-
 Find = Callable[[int], Hook | None]
 #: When it was received, where that can be read, and the record.
 Failed = tuple[datetime.datetime | None, bytes]
@@ -52,6 +48,10 @@ _started = threading.Lock()
 #: By segment, failures in a row while the database answers others.
 _tries: Counter[str] = Counter()
 THREAD = "paravent-spool"
+
+
+class Gone(Exception):
+    """The hotline is not there any more."""
 
 
 def start() -> threading.Thread | None:
@@ -200,10 +200,10 @@ def _unpacked(record: bytes, failed: list[Failed]) -> Arrival | None:
 
 
 def _accept(arrival: Arrival, find: Find) -> None:
-    hook = find(arrival.hotline_id)
-    if hook is None:
-        raise Gone
     with deadline.armed():
+        hook = find(arrival.hotline_id)
+        if hook is None:
+            raise Gone
         receipt = accept(hook, arrival)
     if receipt is Receipt.NONCE_REUSED:
         log.warning("a request that waited on disk used a nonce again on hotline %s: dropped", arrival.hotline_id)
