@@ -13,13 +13,18 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from .models import Block, Conversation, Message, Reply
-from .sql import REPLY_COLUMNS, STANDING_COLUMNS, Values
-
-_CONVERSATION = Conversation._meta.db_table
-_MESSAGE = Message._meta.db_table
-_REPLY = Reply._meta.db_table
-_BLOCK = Block._meta.db_table
+from .sql import (
+    BLOCK,
+    CONVERSATION,
+    KNOWN_COLUMNS,
+    MESSAGE,
+    MESSAGE_COLUMNS,
+    REPLY,
+    REPLY_COLUMNS,
+    STANDING_COLUMNS,
+    Values,
+    reply_waits,
+)
 
 
 def possible() -> bool:
@@ -86,7 +91,7 @@ AT_ONCE = (
     *("organization_id", "hotline_id", "account_id", "now", "sender_key", "previous_key", "key_epoch"),
     *("conversation_uuid", "sender_sealed", "slots_used", "reply_due_at", "blocked_until", "block_cause"),
     *("message_uuid", "provider_id", "nonce_hash", "disposition", "reason", "text_sealed", "units", "cost"),
-    *("reply_uuid", "purpose", "delayed", "due_at", "expires_at", "block_uuid"),
+    *("reply_uuid", "reply_episode", "slot", "purpose", "delayed", "due_at", "expires_at", "block_uuid"),
 )
 #: The parameters of `receive_known`: the row that was read, what it shall say, the message, and its reply or nulls.
 KNOWN = (
@@ -96,22 +101,24 @@ KNOWN = (
     *("cost", "reply_uuid", "reply_episode", "slot", "purpose", "delayed", "due_at", "expires_at", "block_uuid"),
 )
 #: What is read of a known sender's row. `xmin` is another after every change, whoever makes it.
-_KNOWN = (*STANDING_COLUMNS, "sender_erased", "reply_waiting", "blocked_everywhere", "version")
-_REPLY_COLUMNS = ", ".join(REPLY_COLUMNS)
-_PENDING_REPLY = """%(purpose)s, %(delayed)s, 'pending', %(now)s, %(due_at)s::timestamptz,
+_KNOWN = (*KNOWN_COLUMNS, "version")
+_MESSAGE_COLUMNS, _REPLY_COLUMNS = ", ".join(MESSAGE_COLUMNS), ", ".join(REPLY_COLUMNS)
+_PENDING_REPLY = """%(reply_episode)s, %(slot)s, %(purpose)s, %(delayed)s, 'pending', %(now)s, %(due_at)s::timestamptz,
     %(expires_at)s::timestamptz, '', 0, '', '', '', 0, ''"""
 _LIMIT_BLOCK_COLUMNS = "conversation_id, episode, uuid, organization_id, cause, reason, since, until, lifted_reason"
 _LIMIT_BLOCK = """%(block_uuid)s::uuid, %(organization_id)s, 'limit', '', %(now)s, %(blocked_until)s::timestamptz, ''"""
-_BLOCKED_EVERYWHERE = f"""EXISTS (SELECT 1 FROM {_BLOCK} WHERE organization_id = %(organization_id)s
+_REPEATED = f"""EXISTS (SELECT 1 FROM {MESSAGE}
+    WHERE hotline_id = %(hotline_id)s AND provider_id = %(provider_id)s)"""  # noqa: S608
+_BLOCKED_EVERYWHERE = f"""EXISTS (SELECT 1 FROM {BLOCK} WHERE organization_id = %(organization_id)s
     AND sender_key IN (%(sender_key)s, %(previous_key)s) AND conversation_id IS NULL
     AND lifted_at IS NULL AND (until IS NULL OR until > %(now)s))"""  # noqa: S608
 # Casts are spelled out where a bare parameter in a SELECT would have no type of its own.
 _BLOCKED = f"""blocked AS (
-    UPDATE {_CONVERSATION} SET messages_received = messages_received + 1,
+    UPDATE {CONVERSATION} SET messages_received = messages_received + 1,
         last_message_at = GREATEST(last_message_at, %(now)s)
     WHERE hotline_id = %(hotline_id)s AND sender_key = %(sender_key)s
         AND blocked_until > %(now)s AND opted_out_at IS NULL
-        AND NOT EXISTS (SELECT 1 FROM {_MESSAGE} WHERE hotline_id = %(hotline_id)s AND provider_id = %(provider_id)s)
+        AND NOT {_REPEATED}
     RETURNING id
 )"""  # noqa: S608
 _BLOCKED_COLUMNS = {
@@ -131,12 +138,12 @@ WITH given AS (
     SELECT * FROM unnest({", ".join(f"%({name}s)s::{kind}[]" for name, kind in _BLOCKED_COLUMNS.items())})
         AS given ({", ".join(_BLOCKED_COLUMNS)})
 ), blocked AS (
-    SELECT id, hotline_id, sender_key, blocked_until FROM {_CONVERSATION}
+    SELECT id, hotline_id, sender_key, blocked_until FROM {CONVERSATION}
     WHERE (hotline_id, sender_key) IN (SELECT hotline_id, sender_key FROM given)
         AND blocked_until IS NOT NULL AND opted_out_at IS NULL
     ORDER BY id FOR UPDATE
 ), stored AS (
-    INSERT INTO {_MESSAGE} (uuid, organization_id, hotline_id, account_id, conversation_id, provider_id, nonce_hash,
+    INSERT INTO {MESSAGE} (uuid, organization_id, hotline_id, account_id, conversation_id, provider_id, nonce_hash,
         disposition, reason, units, cost, received_at)
     SELECT given.uuid, given.organization_id, hotline_id, given.account_id, blocked.id, given.provider_id,
         given.nonce_hash, 'blocked', '', given.units, given.cost, given.received_at
@@ -146,7 +153,7 @@ WITH given AS (
     ON CONFLICT DO NOTHING
     RETURNING hotline_id, provider_id, conversation_id, received_at
 ), counted AS (
-    UPDATE {_CONVERSATION} SET messages_received = messages_received + sums.number,
+    UPDATE {CONVERSATION} SET messages_received = messages_received + sums.number,
         last_message_at = GREATEST(last_message_at, sums.latest)
     FROM (SELECT conversation_id, count(*) AS number, max(received_at) AS latest FROM stored GROUP BY 1) AS sums
     WHERE id = sums.conversation_id
@@ -155,7 +162,7 @@ SELECT hotline_id, provider_id FROM stored
 """  # noqa: S608
 _AT_ONCE = f"""
 WITH {_BLOCKED}, created AS (
-    INSERT INTO {_CONVERSATION} (uuid, organization_id, hotline_id, sender_key, key_epoch, sender_sealed, language,
+    INSERT INTO {CONVERSATION} (uuid, organization_id, hotline_id, sender_key, key_epoch, sender_sealed, language,
         messages_received, first_message_at, last_message_at, episode, episode_started_at, slots_used, reply_due_at,
         blocked_until, block_cause)
     SELECT %(conversation_uuid)s::uuid, %(organization_id)s, %(hotline_id)s, %(sender_key)s::bytea, %(key_epoch)s,
@@ -163,13 +170,12 @@ WITH {_BLOCKED}, created AS (
         %(blocked_until)s::timestamptz, %(block_cause)s
     WHERE NOT EXISTS (SELECT 1 FROM blocked)
         AND NOT {_BLOCKED_EVERYWHERE}
-        AND NOT EXISTS (SELECT 1 FROM {_CONVERSATION} WHERE hotline_id = %(hotline_id)s
+        AND NOT EXISTS (SELECT 1 FROM {CONVERSATION} WHERE hotline_id = %(hotline_id)s
             AND sender_key = %(previous_key)s AND sender_key <> %(sender_key)s)
     ON CONFLICT (hotline_id, sender_key) DO NOTHING
     RETURNING id
 ), stored AS (
-    INSERT INTO {_MESSAGE} (uuid, organization_id, hotline_id, account_id, conversation_id, provider_id, nonce_hash,
-        disposition, reason, text_sealed, units, cost, received_at)
+    INSERT INTO {MESSAGE} ({_MESSAGE_COLUMNS})
     SELECT %(message_uuid)s::uuid, %(organization_id)s, %(hotline_id)s, %(account_id)s, known.id, %(provider_id)s,
         %(nonce_hash)s::bytea, CASE WHEN known.is_new THEN %(disposition)s ELSE 'blocked' END,
         CASE WHEN known.is_new THEN %(reason)s ELSE '' END,
@@ -177,51 +183,46 @@ WITH {_BLOCKED}, created AS (
     FROM (SELECT id, FALSE AS is_new FROM blocked UNION ALL SELECT id, TRUE FROM created) known
     RETURNING id, conversation_id
 ), answered AS (
-    INSERT INTO {_REPLY} ({_REPLY_COLUMNS})
-    SELECT %(reply_uuid)s::uuid, %(organization_id)s, %(hotline_id)s, created.id, stored.id, 1, 1, {_PENDING_REPLY}
+    INSERT INTO {REPLY} ({_REPLY_COLUMNS})
+    SELECT %(reply_uuid)s::uuid, %(organization_id)s, %(hotline_id)s, created.id, stored.id, {_PENDING_REPLY}
     FROM stored JOIN created ON created.id = stored.conversation_id
     WHERE %(reply_uuid)s::uuid IS NOT NULL
 ), limited AS (
-    INSERT INTO {_BLOCK} ({_LIMIT_BLOCK_COLUMNS})
+    INSERT INTO {BLOCK} ({_LIMIT_BLOCK_COLUMNS})
     SELECT created.id, 1, {_LIMIT_BLOCK} FROM created WHERE %(block_uuid)s::uuid IS NOT NULL
 )
-SELECT done.created, done.blocked, NOT done.created AND NOT done.blocked AND EXISTS (
-        SELECT 1 FROM {_MESSAGE} WHERE hotline_id = %(hotline_id)s AND provider_id = %(provider_id)s
-    ), {", ".join(f"known.{column}" for column in STANDING_COLUMNS)},
-    known.sender_sealed IS NULL,
-    EXISTS (SELECT 1 FROM {_REPLY} r WHERE r.conversation_id = known.id AND r.delayed
-        AND r.state IN ('pending', 'released', 'claimed')),
-    {_BLOCKED_EVERYWHERE}, known.xmin::text
+SELECT done.created, done.blocked, NOT done.created AND NOT done.blocked AND {_REPEATED},
+    {", ".join(f"known.{column}" for column in STANDING_COLUMNS)},
+    known.sender_sealed IS NULL, {reply_waits("known")}, {_BLOCKED_EVERYWHERE}, known.xmin::text
 FROM (SELECT EXISTS (SELECT 1 FROM created) AS created, EXISTS (SELECT 1 FROM blocked) AS blocked) done
-LEFT JOIN {_CONVERSATION} known ON NOT done.created AND NOT done.blocked
+LEFT JOIN {CONVERSATION} known ON NOT done.created AND NOT done.blocked
     AND known.hotline_id = %(hotline_id)s AND known.sender_key = %(sender_key)s
 """  # noqa: S608
 _RECEIVE_KNOWN = f"""
 WITH known AS (
-    UPDATE {_CONVERSATION} SET messages_received = messages_received + 1,
+    UPDATE {CONVERSATION} SET messages_received = messages_received + 1,
         last_message_at = GREATEST(last_message_at, %(now)s), episode = %(episode)s,
         episode_started_at = %(episode_started_at)s, slots_used = %(slots_used)s, reply_due_at = %(reply_due_at)s,
         opted_out_at = %(opted_out_at)s, blocked_until = %(blocked_until)s, block_cause = %(block_cause)s,
         sender_sealed = COALESCE(sender_sealed, %(sender_sealed)s)
     WHERE id = %(conversation_id)s AND xmin = %(version)s::xid AND NOT {_BLOCKED_EVERYWHERE}
-        AND NOT EXISTS (SELECT 1 FROM {_MESSAGE} WHERE hotline_id = %(hotline_id)s AND provider_id = %(provider_id)s)
-        AND NOT EXISTS (SELECT 1 FROM {_MESSAGE} WHERE account_id = %(account_id)s AND nonce_hash = %(nonce_hash)s)
+        AND NOT {_REPEATED}
+        AND NOT EXISTS (SELECT 1 FROM {MESSAGE} WHERE account_id = %(account_id)s AND nonce_hash = %(nonce_hash)s)
     RETURNING id
 ), stored AS (
-    INSERT INTO {_MESSAGE} (uuid, organization_id, hotline_id, account_id, conversation_id, provider_id, nonce_hash,
-        disposition, reason, text_sealed, units, cost, received_at)
+    INSERT INTO {MESSAGE} ({_MESSAGE_COLUMNS})
     SELECT %(message_uuid)s::uuid, %(organization_id)s, %(hotline_id)s, %(account_id)s, known.id, %(provider_id)s,
         %(nonce_hash)s::bytea, %(disposition)s, %(reason)s, %(text_sealed)s::bytea, %(units)s, %(cost)s::numeric,
         %(now)s
     FROM known
     RETURNING id, conversation_id
 ), answered AS (
-    INSERT INTO {_REPLY} ({_REPLY_COLUMNS})
+    INSERT INTO {REPLY} ({_REPLY_COLUMNS})
     SELECT %(reply_uuid)s::uuid, %(organization_id)s, %(hotline_id)s, stored.conversation_id, stored.id,
-        %(reply_episode)s, %(slot)s, {_PENDING_REPLY}
+        {_PENDING_REPLY}
     FROM stored WHERE %(reply_uuid)s::uuid IS NOT NULL
 ), limited AS (
-    INSERT INTO {_BLOCK} ({_LIMIT_BLOCK_COLUMNS})
+    INSERT INTO {BLOCK} ({_LIMIT_BLOCK_COLUMNS})
     SELECT known.id, %(episode)s, {_LIMIT_BLOCK} FROM known WHERE %(block_uuid)s::uuid IS NOT NULL
 )
 SELECT EXISTS (SELECT 1 FROM known)

@@ -16,10 +16,10 @@ from django.utils import timezone
 
 from .models import Block, Conversation, Message, Reply
 
-_CONVERSATION = Conversation._meta.db_table
-_MESSAGE = Message._meta.db_table
-_REPLY = Reply._meta.db_table
-_BLOCK = Block._meta.db_table
+CONVERSATION = Conversation._meta.db_table
+MESSAGE = Message._meta.db_table
+REPLY = Reply._meta.db_table
+BLOCK = Block._meta.db_table
 
 Values = dict[str, Any]
 
@@ -93,6 +93,14 @@ STANDING_COLUMNS = (
     "blocked_until",
     "block_cause",
 )
+#: What else is asked of a known sender, by `count_message` and by `at_once`.
+KNOWN_COLUMNS = (*STANDING_COLUMNS, "sender_erased", "reply_waiting", "blocked_everywhere")
+
+
+def reply_waits(conversation: str) -> str:
+    """The condition that a delayed reply is not yet sent in the conversation whose table is called so."""
+    return f"""EXISTS (SELECT 1 FROM {REPLY} r WHERE r.conversation_id = {conversation}.id AND r.delayed
+            AND r.state IN ('pending', 'released', 'claimed'))"""  # noqa: S608
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:
@@ -101,21 +109,20 @@ def _insert(table: str, columns: Sequence[str]) -> str:
 
 # The row lock that ON CONFLICT takes puts all messages of one sender in a row; no other row is shared.
 _COUNT_MESSAGE = f"""
-    {_insert(_CONVERSATION, CONVERSATION_COLUMNS)}
+    {_insert(CONVERSATION, CONVERSATION_COLUMNS)}
     ON CONFLICT (hotline_id, sender_key) DO UPDATE SET
-        messages_received = {_CONVERSATION}.messages_received + 1,
-        last_message_at = CASE WHEN excluded.last_message_at > {_CONVERSATION}.last_message_at
-            THEN excluded.last_message_at ELSE {_CONVERSATION}.last_message_at END
+        messages_received = {CONVERSATION}.messages_received + 1,
+        last_message_at = CASE WHEN excluded.last_message_at > {CONVERSATION}.last_message_at
+            THEN excluded.last_message_at ELSE {CONVERSATION}.last_message_at END
     RETURNING {", ".join(STANDING_COLUMNS)},
-        {_CONVERSATION}.sender_sealed IS NULL AS sender_erased,
-        EXISTS (SELECT 1 FROM {_REPLY} r WHERE r.conversation_id = {_CONVERSATION}.id AND r.delayed
-            AND r.state IN ('pending', 'released', 'claimed')) AS reply_waiting,
-        EXISTS (SELECT 1 FROM {_BLOCK} b WHERE b.organization_id = {_CONVERSATION}.organization_id
-            AND b.sender_key IN ({_CONVERSATION}.sender_key, %s) AND b.conversation_id IS NULL
+        {CONVERSATION}.sender_sealed IS NULL AS sender_erased,
+        {reply_waits(CONVERSATION)} AS reply_waiting,
+        EXISTS (SELECT 1 FROM {BLOCK} b WHERE b.organization_id = {CONVERSATION}.organization_id
+            AND b.sender_key IN ({CONVERSATION}.sender_key, %s) AND b.conversation_id IS NULL
             AND b.lifted_at IS NULL AND (b.until IS NULL OR b.until > %s)) AS blocked_everywhere
 """  # noqa: S608  every interpolated name is a constant of this module
-_INSERT_MESSAGE = f"{_insert(_MESSAGE, MESSAGE_COLUMNS)} ON CONFLICT DO NOTHING RETURNING id"
-_INSERT_REPLY = _insert(_REPLY, REPLY_COLUMNS)
+_INSERT_MESSAGE = f"{_insert(MESSAGE, MESSAGE_COLUMNS)} ON CONFLICT DO NOTHING RETURNING id"
+_INSERT_REPLY = _insert(REPLY, REPLY_COLUMNS)
 
 
 def count_message(values: Values, previous_key: bytes | None, now: datetime.datetime) -> Values:
@@ -129,8 +136,7 @@ def count_message(values: Values, previous_key: bytes | None, now: datetime.date
     with connection.cursor() as cursor:
         cursor.execute(_COUNT_MESSAGE, [*_prepared(fields, CONVERSATION_COLUMNS, values), older, moment])
         row = cursor.fetchone()
-    names = (*STANDING_COLUMNS, "sender_erased", "reply_waiting", "blocked_everywhere")
-    return dict(zip(names, _converted(fields, row), strict=True))
+    return dict(zip(KNOWN_COLUMNS, _converted(fields, row), strict=True))
 
 
 def insert_message(values: Values) -> int | None:
@@ -165,7 +171,7 @@ class ServersIdentity(Func):
 
     output_field = CharField()
     _cluster = "(SELECT system_identifier FROM pg_control_system())"
-    _rest = f"(SELECT oid FROM pg_database WHERE datname = current_database()), '{_REPLY}'::regclass::oid"  # noqa: S608
+    _rest = f"(SELECT oid FROM pg_database WHERE datname = current_database()), '{REPLY}'::regclass::oid"  # noqa: S608
 
     def __init__(self, *, of_cluster: bool = True) -> None:
         cluster = self._cluster if of_cluster else "'-'"

@@ -67,6 +67,11 @@ class _Draft:
     conversation: sql.Values
     message: sql.Values
 
+    @property
+    def older_key(self) -> bytes:
+        """The sender's key in the half-year before, or his only one."""
+        return self.previous_key or self.conversation["sender_key"]
+
 
 def receive(
     hook: Hook,
@@ -161,7 +166,7 @@ def _received_at_once(draft: _Draft) -> bool:
     done = at_once.receive_at_once(
         {
             "now": draft.now,
-            "previous_key": draft.previous_key or conversation["sender_key"],
+            "previous_key": draft.older_key,
             "conversation_uuid": conversation["uuid"],
             "message_uuid": message["uuid"],
             **_planned(draft.first),
@@ -183,24 +188,18 @@ def _received_as_known(draft: _Draft, row: sql.Values) -> bool:
     incoming = dataclasses.replace(draft.incoming, reply_waiting=row["reply_waiting"])
     standing = Standing(**{name: row[name] for name in _STANDING})
     decision = decide(draft.hook.policy, standing, incoming, draft.now, draft.chance)
-    unsealed = row["sender_erased"] and decision.keep_content
     values = {
-        **draft.message,
-        **_judged(decision, incoming),
+        **_message(draft, decision),
         **_columns(decision.standing),
         **_planned(decision),
         "conversation_id": row["id"],
         "version": row["version"],
         "now": draft.now,
         "sender_key": draft.conversation["sender_key"],
-        "previous_key": draft.previous_key or draft.conversation["sender_key"],
-        "sender_sealed": rows.seal_sender(draft.hook, draft.sender, row["uuid"], draft.now) if unsealed else None,
+        "previous_key": draft.older_key,
+        "sender_sealed": _sender_again(draft, decision, row),
         "message_uuid": draft.message["uuid"],
-        "reply_episode": decision.reply.episode if decision.reply else None,
-        "slot": decision.reply.slot if decision.reply else None,
     }
-    if not decision.keep_content:
-        values["text_sealed"] = None
     return at_once.receive_known({name: values[name] for name in at_once.KNOWN})
 
 
@@ -209,6 +208,8 @@ def _planned(decision: Decision) -> sql.Values:
     reply = decision.reply
     return {
         "reply_uuid": uuid.uuid4() if reply else None,
+        "reply_episode": reply.episode if reply else None,
+        "slot": reply.slot if reply else None,
         "purpose": reply.purpose.value if reply else "",
         "delayed": reply.delayed if reply else False,
         "due_at": reply.due_at if reply else None,
@@ -242,17 +243,15 @@ def _receive_step_by_step(draft: _Draft, *, replacing: bool = False) -> None:
     else:
         judged = fresh(draft.now) if created else stored
         decision = decide(draft.hook.policy, judged, asked, draft.now, draft.chance)
-    values = draft.message | _judged(decision, draft.incoming) | {"conversation_id": row["id"]}
-    if not decision.keep_content:
-        values["text_sealed"] = None
+    values = _message(draft, decision) | {"conversation_id": row["id"]}
     if replacing:
         _missed(draft.hook, values["provider_id"]).delete()
     message_id = sql.insert_message(values)
     if message_id is None:
         raise _AlreadyThere
     changes = _columns(decision.standing) if decision.standing != stored else {}
-    if row["sender_erased"] and decision.keep_content:
-        changes["sender_sealed"] = rows.seal_sender(draft.hook, draft.sender, row["uuid"], draft.now)
+    if (sealed := _sender_again(draft, decision, row)) is not None:
+        changes["sender_sealed"] = sealed
     if changes:
         Conversation.objects.filter(pk=row["id"]).update(**changes)
     if row["blocked_everywhere"] and draft.previous_key is not None:
@@ -260,6 +259,19 @@ def _receive_step_by_step(draft: _Draft, *, replacing: bool = False) -> None:
         blocks = Block.objects.filter(organization_id=draft.hook.organization_id, conversation__isnull=True)
         _renamed(blocks.filter(lifted_at__isnull=True), draft, draft.previous_key)
     _follow(draft, decision, row["id"], message_id)
+
+
+def _message(draft: _Draft, decision: Decision) -> sql.Values:
+    """The message's row as `decision` has it, less its conversation."""
+    kept = {} if decision.keep_content else {"text_sealed": None}
+    return draft.message | _judged(decision, draft.incoming) | kept
+
+
+def _sender_again(draft: _Draft, decision: Decision, row: sql.Values) -> bytes | None:
+    """The sealed number of a sender whose own was erased, and who has written what is kept."""
+    if not (row["sender_erased"] and decision.keep_content):
+        return None
+    return rows.seal_sender(draft.hook, draft.sender, row["uuid"], draft.now)
 
 
 def _renamed(standing: QuerySet[Any], draft: _Draft, previous_key: bytes, **changes: str) -> None:

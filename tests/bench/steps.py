@@ -33,7 +33,7 @@ STEPS = (
     "providers.plivo:Plivo.verify",
     "providers.plivo:Plivo.parse_message",
     "inbox.receive:receive",
-    "inbox.receive:message_row",
+    "inbox.rows:message_row",
     "inbox.receive:_draft",
     "inbox.receive:decide",
     "inbox.receive:keyword",

@@ -39,6 +39,13 @@ def test_each_run_asks_for_its_own_moment(reply: Reply) -> None:
     assert [first(now), first(now + MINUTE), first(now)] == [None, reply, None]
 
 
+def test_it_is_written_once_for_all_runs(reply: Reply) -> None:
+    ready._compiled.cache_clear()
+    for seconds in range(3):
+        first(timezone.now() + datetime.timedelta(seconds=seconds))
+    assert ready._compiled.cache_info().misses == 1
+
+
 @pytest.mark.parametrize("column", ["resume_sending_at", "next_attempt_at"])
 def test_an_account_that_waits_holds_its_replies_back_until_its_moment(reply: Reply, column: str) -> None:
     now = timezone.now()
