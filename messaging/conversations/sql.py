@@ -107,6 +107,7 @@ def _insert(table: str, columns: Sequence[str]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"  # noqa: S608
 
 
+# SQLite 3.40 answers 0 to `column IS NULL` in RETURNING, also for a null: hence the length.
 # The row lock that ON CONFLICT takes puts all messages of one sender in a row; no other row is shared.
 _COUNT_MESSAGE = f"""
     {_insert(CONVERSATION, CONVERSATION_COLUMNS)}
@@ -115,7 +116,7 @@ _COUNT_MESSAGE = f"""
         last_message_at = CASE WHEN excluded.last_message_at > {CONVERSATION}.last_message_at
             THEN excluded.last_message_at ELSE {CONVERSATION}.last_message_at END
     RETURNING {", ".join(STANDING_COLUMNS)},
-        {CONVERSATION}.sender_sealed IS NULL AS sender_erased,
+        COALESCE(length({CONVERSATION}.sender_sealed), 0) = 0 AS sender_erased,
         {reply_waits(CONVERSATION)} AS reply_waiting,
         EXISTS (SELECT 1 FROM {BLOCK} b WHERE b.organization_id = {CONVERSATION}.organization_id
             AND b.sender_key IN ({CONVERSATION}.sender_key, %s) AND b.conversation_id IS NULL
