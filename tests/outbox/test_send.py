@@ -1,57 +1,26 @@
 from __future__ import annotations
 
-import datetime
 import logging
-import uuid
 from typing import Any
 
 import pytest
 import time_machine
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, OperationalError
+from django.db import OperationalError
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.outbox.carrier import Carrier, accepted, reported, written
-from tests.world import Tenant, World
+from tests.outbox.carrier import Carrier, accepted
+from tests.outbox.replies import HOUR, NOON, SECOND, account, released, row, said
+from tests.world import World
 
 from conversations.models import Conversation, Reply
-from conversations.words import ReplyState
-from hotlines.models import Account, Hotline
+from hotlines.models import Account
 from outbox import release, send
 from privacy import vault
-from providers.base import Delivery, Knowledge, Outcome, OutgoingReply
+from providers.base import Knowledge, Outcome, OutgoingReply
 
-NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
-SECOND = datetime.timedelta(seconds=1)
-HOUR = datetime.timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def _noon() -> Any:
-    with time_machine.travel(NOON, tick=False):
-        yield
-
-
-def released(tenant: Tenant, sender: str = "33639980101", at: datetime.datetime = NOON) -> Reply:
-    """A reply that may be sent at `at`."""
-    reply = written(tenant.hotline, sender, at=at)
-    assert reply is not None
-    assert release.release_due(at) == 1
-    return reply
-
-
-def row(reply: Reply) -> Reply:
-    return Reply.objects.get(pk=reply.pk)
-
-
-def said(reply: Reply) -> tuple[str, str]:
-    found = row(reply)
-    return found.state, found.detail
-
-
-def account(tenant: Tenant) -> Account:
-    return Account.objects.get(pk=tenant.account.pk)
+pytestmark = pytest.mark.usefixtures("noon")
 
 
 # --- the call and what it teaches -----------------------------------------------------------------------------------
@@ -215,116 +184,7 @@ def test_a_provider_that_is_not_offered_pauses_the_account(world: World) -> None
     assert account(world.north).sending_paused_reason == "provider not offered here"
 
 
-# --- which reply is next --------------------------------------------------------------------------------------------
-def test_first_replies_go_before_repeats(world: World, carrier: Carrier) -> None:
-    for number in range(3):
-        released(world.north, "33639980101", NOON - HOUR + SECOND * number)
-    released(world.north, "33639980102")
-    while send.send_one(NOON):
-        pass
-    assert [call.recipient for call in carrier.ledger] == ["33639980101", "33639980102", "33639980101", "33639980101"]
-
-
-def test_a_later_reply_waits_for_an_earlier_one_that_was_refused_for_now(world: World, carrier: Carrier) -> None:
-    """Another sender's does not; and the refused one's turn comes before its successor's."""
-    first, second, other = released(world.north), released(world.north), released(world.north, "33639980102")
-    carrier.says(Knowledge.REFUSED_FOR_NOW)
-    assert send.send_one(NOON)
-    assert said(first)[0] == "released"
-    carrier.answer = accepted
-    assert send.send_one(NOON)
-    assert not send.send_one(NOON)
-    later = NOON + datetime.timedelta(minutes=1)
-    assert send.send_one(later)
-    assert send.send_one(later)
-    assert [reply.uuid for reply in carrier.ledger] == [other.uuid, first.uuid, second.uuid]
-
-
-def test_one_reply_of_a_conversation_is_in_flight(world: World, carrier: Carrier) -> None:
-    first, second = released(world.north), released(world.north)
-    other = released(world.north, "33639980102")
-    assert send.claim(NOON) == first
-    assert send.claim(NOON) == other
-    assert send.claim(NOON) is None
-    Reply.objects.filter(pk=first.pk).update(state=ReplyState.UNKNOWN)
-    assert send.claim(NOON) is None
-    Reply.objects.filter(pk=first.pk).update(state=ReplyState.UNKNOWN_FINAL)
-    assert send.claim(NOON) == second
-
-
-def test_a_reply_that_must_no_longer_be_sent_is_dropped_and_the_next_one_taken(world: World, carrier: Carrier) -> None:
-    stopped, good = released(world.north, "33639980101"), released(world.north, "33639980102")
-    Conversation.objects.filter(pk=stopped.conversation_id).update(opted_out_at=NOON)
-    assert send.send_one(NOON)
-    assert (said(stopped), said(good)[0]) == (("dropped", "stop"), "sent")
-    assert [call.recipient for call in carrier.calls] == ["33639980102"]
-
-
-@pytest.mark.parametrize("state", ["silent", "suspended", "retired", "draft"])
-def test_a_hotline_that_does_not_answer_drops_what_waits(world: World, carrier: Carrier, state: str) -> None:
-    reply = released(world.north)
-    Hotline.objects.filter(pk=reply.hotline_id).update(state=state, state_reason="raid")
-    assert not send.send_one(NOON)
-    assert (carrier.calls, said(reply)) == ([], ("dropped", f"number is {state}"))
-
-
-def test_the_limits_own_block_does_not_drop_its_last_reply(world: World, carrier: Carrier) -> None:
-    for _ in range(5):
-        released(world.north)
-    assert Conversation.objects.get().block_cause == "limit"
-    while send.send_one(NOON):
-        pass
-    assert len(carrier.ledger) == 5
-
-
-def test_late_replies_expire_instead_of_leaving(world: World, carrier: Carrier) -> None:
-    reply = released(world.north)
-    assert not send.send_one(NOON + 24 * HOUR)
-    assert (carrier.calls, said(reply)) == ([], ("expired", "expired"))
-
-
-def test_what_a_pause_kept_into_quiet_hours_waits_for_their_end(world: World, carrier: Carrier) -> None:
-    reply = released(world.north)
-    hotline = world.north.hotline
-    hotline.quiet_from, hotline.quiet_until = datetime.time(22), datetime.time(7)
-    hotline.save()
-    night, morning = NOON + 12 * HOUR, NOON + 18 * HOUR  # 01:00 and 07:00 in Paris
-    assert not send.send_one(night)
-    assert (said(reply)[0], row(reply).due_at) == ("released", morning)
-    assert not send.send_one(morning - SECOND)
-    assert send.send_one(morning)
-    assert len(carrier.ledger) == 1
-
-
-def test_a_row_that_cannot_be_judged_stops_nobody_else(
-    world: World, carrier: Carrier, caplog: pytest.LogCaptureFixture
-) -> None:
-    poison, good = released(world.south), released(world.north)
-    type(world.south.organization).objects.filter(pk=world.south.organization.pk).update(time_zone="Mars/Olympus")
-    with caplog.at_level(logging.ERROR):
-        assert send.send_one(NOON)
-    assert (said(good)[0], said(poison)) == ("sent", ("released", "ZoneInfoNotFoundError"))
-    assert row(poison).due_at == NOON + datetime.timedelta(minutes=5)
-    assert caplog.records[0].getMessage().startswith(f"reply {poison.pk} is set aside: ZoneInfoNotFoundError at ")
-
-
-def test_the_search_for_a_reply_ends(world: World, carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the database refuses: no worker turns in circles, and none of the others' replies waits for it."""
-    poison, good = released(world.north, "33639980101"), released(world.north, "33639980102")
-    claimed = send._claimed
-
-    def refused(reply: Reply, now: datetime.datetime) -> Reply:
-        if reply.pk == poison.pk:
-            raise IntegrityError("CHECK constraint failed")
-        return claimed(reply, now)
-
-    monkeypatch.setattr(send, "_claimed", refused)
-    assert send.claim(NOON) == good
-    assert said(poison) == ("released", "IntegrityError")
-    monkeypatch.setattr(send, "_may_leave", lambda *_arguments: False)
-    assert send.claim(NOON + HOUR) is None
-
-
+# --- a database that fails meanwhile -------------------------------------------------------------------------------
 def test_a_dead_database_is_not_a_row_that_is_set_aside(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     reply = released(world.north)
 
@@ -375,50 +235,6 @@ def test_an_outcome_that_cannot_be_written_for_half_a_lease_is_left_to_be_settle
         send.send_one(NOON)
     assert (tries[0], tries[-1], len(carrier.calls)) == (100.0, 130.0, 1)
     assert said(reply)[0] == "claimed"
-
-
-# --- leases ---------------------------------------------------------------------------------------------------------
-def test_a_claim_without_an_outcome_becomes_unknown_and_then_final(world: World, carrier: Carrier) -> None:
-    reply, later = released(world.north), released(world.north)
-    assert send.claim(NOON) == reply
-    assert send.expire_leases(NOON + 60 * SECOND) == 0
-    assert send.expire_leases(NOON + 61 * SECOND) == 1
-    assert said(reply) == ("unknown", "claim expired")
-    assert send.claim(NOON + HOUR) is None
-    assert send.finish_unknown(NOON + 24 * HOUR) == 0
-    assert send.finish_unknown(NOON + 24 * HOUR + SECOND) == 1
-    assert (said(reply)[0], row(reply).finished_at) == ("unknown_final", NOON + 24 * HOUR + SECOND)
-    Reply.objects.filter(pk=later.pk).update(expires_at=NOON + 48 * HOUR)
-    assert send.claim(NOON + 25 * HOUR) == later
-    assert carrier.calls == []
-
-
-def test_a_claim_is_dated_by_the_clock_that_judges_it(world: World) -> None:
-    """A worker whose clock is ten minutes behind the database's: its claim does not expire under its hands."""
-    reply = released(world.north)
-    ahead = datetime.timedelta(minutes=10)
-    send.claim(NOON, ahead)
-    assert row(reply).claimed_at == NOON + ahead
-    assert send.expire_leases(NOON + ahead + 60 * SECOND) == 0
-
-
-@pytest.mark.parametrize("knowledge", Knowledge)
-@pytest.mark.parametrize("lost", ["expired", "settled", "claimed by another"])
-def test_an_outcome_after_the_claim_was_lost_changes_nothing(
-    world: World, carrier: Carrier, knowledge: Knowledge, lost: str
-) -> None:
-    released(world.north)
-    mine = send.claim(NOON)
-    assert mine is not None
-    if lost == "expired":
-        send.expire_leases(NOON + HOUR)
-    elif lost == "settled":
-        assert reported(mine, "by report", Delivery.SENT)
-    else:
-        Reply.objects.update(claim_token=uuid.uuid4())
-    before = Reply.objects.values().get()
-    send.record(mine, Outcome(knowledge, provider_id="late", detail="late"))
-    assert Reply.objects.values().get() == before
 
 
 # --- when it is tried again -----------------------------------------------------------------------------------------
