@@ -29,7 +29,7 @@ tool_environment = PARAVENT_DEMO=1 PARAVENT_SECRET_KEY=only-for-tools-0123456789
 	PARAVENT_MASTER_KEY=b25seS1mb3ItdG9vbHMtbWFzdGVyLWtleS0zMmJ5dGU= PARAVENT_DATABASE_URL=sqlite://:memory:
 
 .DEFAULT_GOAL = help
-.PHONY: help run test acceptance model chaos faults lint format lock messages migrations bench screenshots clean
+.PHONY: help run test acceptance model chaos raid faults lint format lock messages migrations bench screenshots clean
 .DELETE_ON_ERROR:
 
 help: ## List what there is
@@ -52,6 +52,9 @@ model: $(VENV)/development.stamp ## Visit every state of eleven ways to deliver:
 
 chaos: $(VENV)/development.stamp ## 100,000 messages, everything killed, into docs/reliability.md; BREAK=retry must fail
 	@$(python) -m tests.chaos $(if $(BREAK),--$(BREAK)-on-timeout --messages 20000,--write docs/reliability.md)
+
+raid: $(VENV)/development.stamp ## Raids of 100,000 messages over ten seeds, into docs/shield.md: make raid SEEDS=3
+	@$(python) -m tests.raid $(if $(SEEDS),--seeds $(SEEDS)) --write docs/shield.md
 
 faults: $(VENV)/development.stamp ## Full and read-only disks, contention, Redis, migrations under load, for longer
 	@PARAVENT_TEST_FAULTS=1 $(python) tests/services.py run -- $(python) -m pytest -q tests/faults tests/outbox/test_restored.py $(ARGS)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import secrets
 import socket
+import time
+import types
 from collections.abc import Iterator
 from typing import Any
 
+import django_ratelimit.core
 import pytest
 from django.core.cache import caches
 from tests.with_services import postgresql_server, pytest_collection_modifyitems, redis_url
@@ -15,7 +18,8 @@ from tests.world import World, build_world
 __all__ = ["postgresql_server", "pytest_collection_modifyitems", "redis_url"]
 
 from inbox import drain, hooks, outage
-from privacy import datakeys
+from privacy import datakeys, peppers
+from shield import detector, judge
 
 pytest_plugins = ["tests.demo_pages"]
 
@@ -46,6 +50,25 @@ def _fresh_process(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> N
         cache.clear()
     hooks._clear()
     datakeys.forget()
+    peppers.forget()
+    judge.forget()
+
+
+@pytest.fixture(autouse=True)
+def limiter_clock(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
+    """The rate limiter's clock stands still until a test moves its `now`.
+
+    Its windows are cut from wall time: a flood that met the end of one would be let through twice.
+    """
+    clock = types.SimpleNamespace(now=time.time())
+    monkeypatch.setattr(django_ratelimit.core, "time", types.SimpleNamespace(time=lambda: clock.now))
+    return clock
+
+
+@pytest.fixture(autouse=True)
+def _few_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The numbers of tests are of a few ranges: their blocks are all there are, and no crowd."""
+    monkeypatch.setattr(detector, "_BLOCKS", 1)
 
 
 @pytest.fixture(autouse=True)

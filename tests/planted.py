@@ -10,6 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.db import models
 from django.test import Client
+from django.utils import timezone
 from tests.signing import post_message
 from tests.world import Tenant, World, build_world, message_fields
 
@@ -19,6 +20,7 @@ from hotlines.models import Account, EndpointPin, Hotline
 from organizations.models import Invitation, Member, Organization
 from outbox import sweeps
 from replies.models import ReplyTemplate
+from shield.models import Alert, LevelChange
 
 ACTORS = ("owner", "editor", "viewer", "south", "stranger", "anonymous", "operator")
 NORTH_SENDER, SOUTH_SENDER = "33639980123", "33639980456"
@@ -34,6 +36,8 @@ class Planted:
     template: ReplyTemplate
     invitation: Invitation
     block: Block
+    alert: Alert
+    change: LevelChange
     south_conversation: Conversation
 
     @property
@@ -85,6 +89,18 @@ def plant() -> Planted:
     invitation = Invitation.objects.create(
         organization=north.organization, name=f"{CANARY.lower()}@invited.example", role="viewer", invited_by=north.owner
     )
+    change = LevelChange.objects.create(
+        organization=north.organization,
+        hotline=north.hotline,
+        at=timezone.now(),
+        before="normal",
+        after="raid",
+        cause="arrivals",
+        figures={"new_in_bin": 40, "new_in_hour": 60, "usual_in_bin": 1.2, "largest_text": 0, "groups": 0},
+    )
+    alert = Alert.objects.create(
+        kind="loop", key="north", organization=north.organization, hotline=north.hotline, at=timezone.now()
+    )
     template = ReplyTemplate.objects.filter(hotline=north.hotline).first()
     assert template is not None
     for row in (north.organization, north.hotline, conversation, template, block):
@@ -97,6 +113,8 @@ def plant() -> Planted:
         template,
         invitation,
         block,
+        alert,
+        change,
         Conversation.objects.get(hotline=south.hotline),
     )
 
@@ -124,6 +142,7 @@ ROWS: dict[type[models.Model], str] = {
     Message: "organization",
     Reply: "organization",
     Block: "organization",
+    Alert: "organization",
 }
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import contextlib
+import functools
 import http.client
+import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -37,10 +42,34 @@ def production(database_url: str, data: Path, redis_url: str | None = None, **ch
         "PARAVENT_DATABASE_URL": database_url,
         "PARAVENT_DATA_DIR": str(data),
         "PARAVENT_ENGINE": "celery",
+        # What is tried is delivery, with few numbers of one country; budgets have tests of their own.
+        "PARAVENT_DESTINATION_REPLIES_PER_DAY": "100000",
+        "PARAVENT_COUNTRY_REPLIES_PER_HOUR": "1000000",
         "PARAVENT_MAIL_URL": "memorymail://",
         **({"PARAVENT_REDIS_URL": redis_url} if redis_url else {}),
         **changes,
     }
+
+
+def static_files(data: Path) -> None:
+    """What `collectstatic` leaves, for who asks for pages: made once in a test process, because that takes long."""
+    data.mkdir(parents=True, exist_ok=True)
+    (data / "static").symlink_to(_static_files())
+
+
+@functools.cache
+def _static_files() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="paravent-static-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    environment = production("sqlite://:memory:", folder)
+    manage(environment, "collectstatic", "--no-input", "--verbosity", "0")
+    return folder / "static"
+
+
+def no_static_files(data: Path) -> None:
+    """The list that `collectstatic` leaves, empty: for who asks for no page with files. Making them takes long."""
+    (data / "static").mkdir(parents=True)
+    (data / "static/staticfiles.json").write_text(json.dumps({"version": "1.1", "paths": {}, "hash": ""}))
 
 
 def manage(environment: Mapping[str, str], *arguments: str) -> str:

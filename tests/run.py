@@ -23,8 +23,12 @@ _NOTHING_COLLECTED = 5
 
 
 def pytest(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """pytest in as many processes as there are cores; 0 where it passed or there was nothing to run."""
-    command = [sys.executable, "-m", "pytest", "--quiet", "--numprocesses=auto", "--dist=worksteal", *arguments]
+    """pytest in one process more than there are cores, because many tests wait for processes of ours.
+
+    0 where it passed or there was nothing to run.
+    """
+    processes = len(os.sched_getaffinity(0)) + 1
+    command = [sys.executable, "-m", "pytest", "--quiet", f"--numprocesses={processes}", "--dist=worksteal", *arguments]
     status = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
     return 0 if status == _NOTHING_COLLECTED else status
 
@@ -37,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     with services.ended_by_signals(), contextlib.suppress(services.Missing), services.postgresql() as server:
         _say("on PostgreSQL")
         again = {"PARAVENT_TEST_DATABASE_URL": server.url(), with_services.ONLY_DATABASE: "1"}
-        status = pytest(["-m", "postgresql or not (browser or processes)", *arguments], again) or status
+        status = pytest(["-m", "postgresql or not (browser or processes or once)", *arguments], again) or status
     for line in left_out:
         _say(f"LEFT OUT: {line}")
     _say(f"{'failed' if status else 'passed'} in {time.monotonic() - start:.0f} s")

@@ -18,6 +18,8 @@ os.environ.update(
     PARAVENT_ALLOWED_HOSTS="testserver,127.0.0.1,localhost",
     PARAVENT_ENGINE="embedded",
     PARAVENT_MAIL_URL="memorymail://",
+    PARAVENT_DESTINATION_REPLIES_PER_DAY="100000",
+    PARAVENT_COUNTRY_REPLIES_PER_HOUR="1000000",
 )
 if url := os.environ.get("PARAVENT_TEST_DATABASE_URL"):
     os.environ["PARAVENT_DATABASE_URL"] = url

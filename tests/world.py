@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import decimal
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.models import User
+from tests.words import words_of
 
 from hotlines.models import Account, Hotline
 from organizations.models import Member, Organization
@@ -40,9 +42,12 @@ class World:
 
 
 def build_tenant(name: str, number: str, **hotline: Any) -> Tenant:
-    organization = Organization.objects.create(name=name, alert_email=f"alerts@{name.lower()}.example")
+    organization = Organization.objects.create(
+        name=name, alert_email=f"alerts@{name.lower()}.example", day_budget=50_000, month_budget=500_000
+    )
     token = f"{name.lower()}-auth-token-not-real-000000"
     account = Account(organization=organization, provider="plivo", label=f"{name} Plivo")
+    account.price_out, account.price_in = decimal.Decimal("0.05"), decimal.Decimal("0.0075")
     account.credentials = {"auth_id": AUTH_ID, "auth_token": token}
     account.save()
     row = Hotline.objects.create(
@@ -57,6 +62,9 @@ def build_tenant(name: str, number: str, **hotline: Any) -> Tenant:
             "delay_seconds": 0,
             "jitter_seconds": 0,
             "messages_per_second": 500,
+            "replies_per_hour": 100_000,
+            "day_budget": 50_000,
+            "month_budget": 500_000,
             **hotline,
         },
     )
@@ -80,13 +88,13 @@ def build_world() -> World:
     )
 
 
-def message_fields(hotline: Hotline, text: str = "Salut", sender: str = SENDER, **changes: str) -> dict[str, str]:
+def message_fields(hotline: Hotline, text: str | None = None, sender: str = SENDER, **changes: str) -> dict[str, str]:
     """The parameters of one inbound SMS, as Plivo posts them."""
     return {
         "From": sender,
         "To": hotline.number.removeprefix("+"),
         "Type": "sms",
-        "Text": text,
+        "Text": words_of(sender) if text is None else text,
         "MessageUUID": str(uuid.uuid4()),
         "Units": "1",
         "TotalRate": "0.00750",

@@ -150,20 +150,7 @@ class Message(models.Model):
                 name="message_missed_without_content",
             ),
             models.CheckConstraint(
-                condition=Q(
-                    disposition__in=[
-                        "answered",
-                        "waiting",
-                        "stop",
-                        "stopped",
-                        "blocked",
-                        "limit",
-                        "not_answerable",
-                        "not_answering",
-                        "unreadable",
-                        "missed",
-                    ]
-                ),
+                condition=Q(disposition__in=Disposition.values),
                 name="message_disposition_known",
             ),
         ]
@@ -208,6 +195,9 @@ class Reply(models.Model):
     #: Whether its safety delay keeps later messages waiting for it.
     delayed = models.BooleanField(default=False)
     state = models.CharField(_("state"), max_length=14, choices=State, default=State.PENDING)
+    #: Of a first reply, the group of like senders that it is deferred with (`shield.judge`); "" where its sender is in
+    #: none, null where nobody has looked yet.
+    suspicion = models.CharField(max_length=20, null=True, editable=False)  # noqa: DJ001  not judged is not innocent
     decided_at = models.DateTimeField(_("decided"))
     due_at = models.DateTimeField(_("due"))
     language = models.CharField(_("language"), max_length=12, blank=True)
@@ -219,6 +209,11 @@ class Reply(models.Model):
     claim_token = models.UUIDField(null=True)
     #: How often it was released again because the provider's log proved that it was never taken: once at most.
     absences = models.PositiveSmallIntegerField(db_default=0)
+    #: What budgets hold for it, in millionths of the currency, since the moment it was released; null before that.
+    reserved_micros = models.BigIntegerField(null=True)
+    reserved_at = models.DateTimeField(null=True)
+    #: Whether what it costs in the end may differ from what is reserved.
+    to_settle = models.BooleanField(db_default=False)
     #: Given up if it was not sent by then: a late reply is worth nothing.
     expires_at = models.DateTimeField()
     sent_at = models.DateTimeField(_("sent"), null=True)
@@ -255,19 +250,7 @@ class Reply(models.Model):
             models.CheckConstraint(condition=Q(slot__gte=1, slot__lte=MAX_REPLY_LIMIT), name="reply_slot_in_range"),
             models.CheckConstraint(condition=Q(purpose__in=["reply", "final", "help"]), name="reply_purpose_known"),
             models.CheckConstraint(
-                condition=Q(
-                    state__in=[
-                        "pending",
-                        "released",
-                        "claimed",
-                        "sent",
-                        "failed",
-                        "unknown",
-                        "unknown_final",
-                        "expired",
-                        "dropped",
-                    ]
-                ),
+                condition=Q(state__in=ReplyState.values),
                 name="reply_state_known",
             ),
             models.CheckConstraint(
@@ -282,17 +265,29 @@ class Reply(models.Model):
                 condition=~Q(state="sent") | (Q(sent_at__isnull=False) & ~Q(provider_id="")),
                 name="reply_sent_has_id",
             ),
+            models.CheckConstraint(
+                condition=Q(suspicion__isnull=True) | Q(suspicion="") | Q(slot=1), name="reply_suspected_if_first"
+            ),
             models.CheckConstraint(condition=Q(absences__lte=1), name="reply_absent_once"),
+            models.CheckConstraint(
+                condition=Q(reserved_micros__isnull=True, reserved_at__isnull=True, to_settle=False)
+                | Q(reserved_micros__gte=0, reserved_at__isnull=False),
+                name="reply_reservation_whole",
+            ),
             models.CheckConstraint(
                 condition=Q(delivery__in=["", "queued", "sent", "delivered", "undelivered", "failed"]),
                 name="reply_delivery_known",
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["due_at"], condition=Q(state__in=["pending", "released"]), name="reply_work_list"),
+            # What waits to be released, by hotline and lane.
+            models.Index(
+                fields=["hotline", "suspicion", "slot", "due_at"], condition=Q(state="pending"), name="reply_lanes"
+            ),
             # Which reply is next must not cost more the more of them wait: the claim walks this and stops at the first.
             models.Index(fields=["slot", "due_at", "id"], condition=Q(state="released"), name="reply_send_order"),
             models.Index(fields=["claimed_at"], condition=Q(state__in=["claimed", "unknown"]), name="reply_in_flight"),
+            models.Index(fields=["finished_at"], condition=Q(to_settle=True), name="reply_to_settle"),
         ]
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """The statements that the ORM cannot say. Raw SQL stands here and in `at_once`, nowhere else.
 
-`count_message`, `insert_message` and `insert_reply` are valid on PostgreSQL and on SQLite from 3.35, and together they
-are the whole of receiving.
+All are valid on PostgreSQL and on SQLite from 3.35. `count_message`, `insert_message` and `insert_reply` together are
+the whole of receiving a message; `lock_reply`, `insert_report` and `update_reply` that of taking a delivery report.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import CharField, Func
 from django.utils import timezone
 
-from .models import Block, Conversation, Message, Reply
+from .models import Block, Conversation, DeliveryReport, Message, Reply
 
 CONVERSATION = Conversation._meta.db_table
 MESSAGE = Message._meta.db_table
 REPLY = Reply._meta.db_table
 BLOCK = Block._meta.db_table
+REPORT = DeliveryReport._meta.db_table
 
 Values = dict[str, Any]
 
@@ -80,6 +82,27 @@ REPLY_COLUMNS = (
     "delivery_sequence",
     "error_code",
 )
+REPORT_COLUMNS = (
+    "reply_id",
+    "account_id",
+    "nonce_hash",
+    "body_fingerprint",
+    "status",
+    "sequence",
+    "received_at",
+)
+#: What `lock_reply` brings back: enough to tell what a report changes.
+REPORTED_COLUMNS = (
+    "id",
+    "state",
+    "claimed_at",
+    "provider_id",
+    "delivery",
+    "delivery_sequence",
+    "error_code",
+    "cost",
+    "reserved_at",
+)
 #: What `count_message` brings back: enough to decide.
 STANDING_COLUMNS = (
     "id",
@@ -124,6 +147,9 @@ _COUNT_MESSAGE = f"""
 """  # noqa: S608  every interpolated name is a constant of this module
 _INSERT_MESSAGE = f"{_insert(MESSAGE, MESSAGE_COLUMNS)} ON CONFLICT DO NOTHING RETURNING id"
 _INSERT_REPLY = _insert(REPLY, REPLY_COLUMNS)
+_READ_REPLY = f"""SELECT {", ".join(REPORTED_COLUMNS)} FROM {REPLY}
+    WHERE uuid = %s AND hotline_id = %s AND attempts > 0"""  # noqa: S608
+_INSERT_REPORT = f"{_insert(REPORT, REPORT_COLUMNS)} ON CONFLICT DO NOTHING RETURNING id"
 
 
 def count_message(values: Values, previous_key: bytes | None, now: datetime.datetime) -> Values:
@@ -152,6 +178,36 @@ def insert_reply(values: Values) -> None:
     """Raises `IntegrityError` where the slot or the message has its reply already."""
     with connection.cursor() as cursor:
         cursor.execute(_INSERT_REPLY, _prepared(Reply._meta, REPLY_COLUMNS, values))
+
+
+def lock_reply(reply_uuid: UUID, hotline_id: int) -> Values | None:
+    """The hotline's reply of this name as `REPORTED_COLUMNS`, if it was ever to be sent.
+
+    Its row is locked until the transaction ends, on PostgreSQL; SQLite has one writer at a time anyway.
+    """
+    lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_READ_REPLY}{lock}", [*_prepared(Reply._meta, ("uuid",), {"uuid": reply_uuid}), hotline_id])
+        row = cursor.fetchone()
+    return None if row is None else dict(zip(REPORTED_COLUMNS, _read(Reply._meta, REPORTED_COLUMNS, row), strict=True))
+
+
+def insert_report(values: Values) -> bool:
+    """Whether it was new. False, and nothing was written, where the account's nonce carried a report before."""
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_REPORT, _prepared(DeliveryReport._meta, REPORT_COLUMNS, values))
+        return cursor.fetchone() is not None
+
+
+def update_reply(reply_id: int, changes: Values) -> None:
+    """Write `changes`, columns of ours by name. Raises `IntegrityError` where another reply has the provider's id."""
+    columns = tuple(changes)
+    written = ", ".join(f"{column} = %s" for column in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {REPLY} SET {written} WHERE id = %s",  # noqa: S608
+            [*_prepared(Reply._meta, columns, changes), reply_id],
+        )
 
 
 def clock_ahead() -> datetime.timedelta:
@@ -198,11 +254,17 @@ def _converted(meta: Any, row: Sequence[Any]) -> list[Any]:
     """The inverse of `_prepared`: SQLite hands back text for moments and uuids, and 0 or 1 for truth."""
     if connection.vendor == "postgresql":
         return list(row)
+    known = len(STANDING_COLUMNS)
+    return [*_read(meta, STANDING_COLUMNS, row[:known]), *(bool(value) for value in row[known:])]
+
+
+def _read(meta: Any, columns: Sequence[str], row: Sequence[Any]) -> list[Any]:
+    """The values of a row of `columns`, as Django gives them: SQLite's moments are text without their zone."""
+    if connection.vendor == "postgresql":
+        return list(row)
     by_column = {field.column: field for field in meta.concrete_fields}
-    converted = [by_column[column].to_python(value) for column, value in zip(STANDING_COLUMNS, row, strict=False)]
-    moments = {"episode_started_at", "reply_due_at", "opted_out_at", "blocked_until"}
-    for index, column in enumerate(STANDING_COLUMNS):
-        value = converted[index]
-        if column in moments and value is not None and value.tzinfo is None:
-            converted[index] = value.replace(tzinfo=datetime.UTC)
-    return [*converted, *(bool(value) for value in row[len(STANDING_COLUMNS) :])]
+    values = [by_column[column].to_python(value) for column, value in zip(columns, row, strict=True)]
+    return [
+        value.replace(tzinfo=datetime.UTC) if isinstance(value, datetime.datetime) and value.tzinfo is None else value
+        for value in values
+    ]

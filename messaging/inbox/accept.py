@@ -13,20 +13,20 @@ from providers.base import Provider, Unusable
 from . import receive, rows
 from .arrival import Arrival
 from .hooks import Hook
-from .receive import Receipt
+from .receive import Later, Receipt
 
 log = logging.getLogger("paravent.webhook")
 
 
-def accept(hook: Hook, arrival: Arrival, *, may_wait: bool = False) -> Receipt:
-    """Store what `arrival` brings; `may_wait` allows `Receipt.LATER`. Raises `UnknownProvider`, and database errors."""
+def accept(hook: Hook, arrival: Arrival, *, may_wait: bool = False) -> Receipt | Later:
+    """Store what `arrival` brings; `may_wait` allows `Later`. Raises `UnknownProvider`, and database errors."""
     speaker = registry.get(arrival.provider)
     if arrival.endpoint == EndpointPin.Endpoint.REPORT:
         return _report(hook, speaker, arrival)
     return _message(hook, speaker, arrival, may_wait=may_wait)
 
 
-def _message(hook: Hook, speaker: Provider, arrival: Arrival, *, may_wait: bool) -> Receipt:
+def _message(hook: Hook, speaker: Provider, arrival: Arrival, *, may_wait: bool) -> Receipt | Later:
     """Receive the message; one that we cannot use is kept as unreadable."""
     try:
         found = speaker.parse_message(arrival.signed)

@@ -7,9 +7,10 @@ import socket
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import mail_admins
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
+
+from outbox.alerts import mail_operators
 
 from . import outage, spool
 
@@ -65,7 +66,4 @@ _CORRUPT = _(
 def _tell(subject: str, body: str) -> None:
     host = socket.gethostname()
     log.error("told the operators: %s", subject)
-    try:
-        mail_admins(f"{subject} ({host})", f"{body}\n\n{host}, {timezone.now():%Y-%m-%d %H:%M} UTC")
-    except (OSError, ValueError) as error:  # smtplib's errors are OSErrors, those of an address ValueErrors
-        log.error("mail to the operators failed: %s", type(error).__name__)
+    mail_operators(f"{subject} ({host})", f"{body}\n\n{host}, {timezone.now():%Y-%m-%d %H:%M} UTC")

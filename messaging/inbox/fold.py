@@ -44,6 +44,8 @@ def fold(waiting: Sequence[Arrival], find: Callable[[int], Hook | None]) -> list
 
 def _row(arrival: Arrival, find: Callable[[int], Hook | None]) -> sql.Values | None:
     """What to insert for a message whose sender may be blocked; None for anything else."""
+    if arrival.row is not None:
+        return rows.unpacked(arrival.row, arrival.received_at)
     hook = find(arrival.hotline_id)
     if hook is None or arrival.endpoint != EndpointPin.Endpoint.MESSAGE:
         return None

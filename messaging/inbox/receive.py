@@ -13,7 +13,7 @@ import logging
 import secrets
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -42,8 +42,13 @@ class Receipt(enum.Enum):
     STORED = enum.auto()
     DUPLICATE = enum.auto()
     NONCE_REUSED = enum.auto()
-    #: Nothing was stored, and it may wait: its sender is blocked, and `fold` counts such messages by the hundred.
-    LATER = enum.auto()
+
+
+class Later(NamedTuple):
+    """Nothing was stored, and it may wait: its sender is blocked, and `fold` counts such messages by the hundred."""
+
+    #: What `fold` inserts, as `rows.packed` has it.
+    row: list[Any]
 
 
 class _AlreadyThere(Exception):
@@ -80,7 +85,7 @@ def receive(
     chance: float | None = None,
     *,
     may_wait: bool = False,
-) -> Receipt:
+) -> Receipt | Later:
     """Store `message`, decide about it, and write the reply that follows. The same delivery again changes nothing.
 
     One that was counted as missed and came after all takes the place of that row.
@@ -92,7 +97,7 @@ def receive(
     row = rows.message_row(hook, message, verification)
     said = keyword(message.text)
     if may_wait and said is not Keyword.STOP and blocked.likely(row, pseudonym.key):
-        return Receipt.LATER
+        return Later(rows.packed(row | {"sender_key": pseudonym.key}))
     replacing = False
     while True:
         try:
@@ -165,13 +170,13 @@ def _received_at_once(draft: _Draft) -> bool:
     conversation, message = draft.conversation, draft.message
     done = at_once.receive_at_once(
         {
+            **conversation,
+            **message,
+            **_planned(draft.first),
             "now": draft.now,
             "previous_key": draft.older_key,
             "conversation_uuid": conversation["uuid"],
             "message_uuid": message["uuid"],
-            **_planned(draft.first),
-            **{name: conversation[name] for name in at_once.AT_ONCE if name in conversation},
-            **{name: message[name] for name in at_once.AT_ONCE if name in message},
         }
     )
     if done.repeated:

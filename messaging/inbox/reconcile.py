@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -63,7 +62,7 @@ def _reconcile_all(missed: Counter[Hotline]) -> None:
                 _reconcile(account, terms, timezone.now(), missed)
         except LogUnavailable as error:
             log.warning("the list of account %s cannot be read now: %s", account.pk, error)
-        except (OperationalError, InterfaceError):  # it is the database that fails, and not this account
+        except faults.OF_THE_DATABASE:  # it is the database that fails, and not this account
             raise
         except Exception as error:  # noqa: BLE001  one account must not keep all others waiting
             log.error("messages of account %s could not be reconciled: %s", account.pk, faults.named(error))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import hashlib
 import uuid
+from typing import Any
 
 from conversations import senders, sql
 from conversations.models import Conversation, Message
@@ -26,6 +28,39 @@ def message_row(hook: Hook, message: InboundMessage, verification: Verification)
         "units": message.units,
         "cost": message.cost,
         "received_at": message.received_at,
+    }
+
+
+def packed(row: sql.Values) -> list[Any]:
+    """The row of a blocked sender's message, less its moment, as JSON can hold it."""
+    nonce, cost = row["nonce_hash"], row["cost"]
+    return [
+        row["uuid"].hex,
+        row["organization_id"],
+        row["hotline_id"],
+        row["account_id"],
+        row["provider_id"],
+        nonce and nonce.hex(),
+        row["units"],
+        None if cost is None else str(cost),
+        row["sender_key"].hex(),
+    ]
+
+
+def unpacked(values: list[Any], received_at: datetime.datetime) -> sql.Values:
+    """The inverse of `packed`."""
+    message_uuid, organization_id, hotline_id, account_id, provider_id, nonce, units, cost, sender_key = values
+    return {
+        "uuid": uuid.UUID(hex=message_uuid),
+        "organization_id": organization_id,
+        "hotline_id": hotline_id,
+        "account_id": account_id,
+        "provider_id": provider_id,
+        "nonce_hash": nonce and bytes.fromhex(nonce),
+        "units": units,
+        "cost": None if cost is None else decimal.Decimal(cost),
+        "received_at": received_at,
+        "sender_key": bytes.fromhex(sender_key),
     }
 
 

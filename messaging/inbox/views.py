@@ -38,7 +38,7 @@ from .accept import accept
 from .arrival import Arrival
 from .bodies import OneRenderer, read_body
 from .last_known import Proof
-from .receive import Receipt
+from .receive import Later, Receipt
 
 log = logging.getLogger("paravent.webhook")
 security_log = logging.getLogger("paravent.security")
@@ -146,12 +146,12 @@ class ReportHook(SignedHook):
     endpoint = EndpointPin.Endpoint.REPORT.value
 
 
-def _received(hook: Proof, arrival: Arrival) -> Receipt:
+def _received(hook: Proof, arrival: Arrival) -> Receipt | Later:
     """Store it in the database or, where that does not answer, on this host's disk.
 
     A fault of ours must not lose it either: it waits on disk, fails there again, and is set aside for a person.
     """
-    receipt = None
+    receipt: Receipt | Later | None = None
     try:
         outage.require_database()
         if isinstance(hook, hooks.Hook):
@@ -160,10 +160,10 @@ def _received(hook: Proof, arrival: Arrival) -> Receipt:
         outage.noticed(error)
     except Exception as error:  # noqa: BLE001  a provider offers it a few times only
         log.error("a request could not be taken, it is kept on disk: %s", faults.named(error))
-    if receipt not in (None, Receipt.LATER):
+    if isinstance(receipt, Receipt):
         return receipt
     try:
-        spool.current().append(arrival.packed())
+        spool.current().append(arrival.packed(receipt.row if receipt else None))
     except spool.Full as error:
         if outage.is_answering() and isinstance(hook, hooks.Hook):
             return _at_once(hook, arrival)
@@ -171,7 +171,7 @@ def _received(hook: Proof, arrival: Arrival) -> Receipt:
     return Receipt.STORED
 
 
-def _at_once(hook: hooks.Hook, arrival: Arrival) -> Receipt:
+def _at_once(hook: hooks.Hook, arrival: Arrival) -> Receipt | Later:
     """What would have waited on disk, had the disk room for it: out of its order, but not refused."""
     try:
         return accept(hook, arrival)

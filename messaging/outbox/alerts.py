@@ -32,6 +32,16 @@ def mail(organization: Organization, subject: str, body: str) -> bool:
     return True
 
 
+def mail_operators(subject: str, body: str) -> bool:
+    """Send to the platform's operators, of whom there may be none. False, and a line in the log, where that fails."""
+    try:
+        mail_admins(subject, body)
+    except (OSError, ValueError) as error:  # as in `mail`
+        log.error("mail to the operators failed: %s", type(error).__name__)
+        return False
+    return True
+
+
 def provider_silent(account: Account) -> bool:
     """Once for each silence: the provider does not answer, so replies wait. Whether the mail left."""
     with translation.override(settings.LANGUAGE_CODE):
@@ -69,17 +79,12 @@ def account_paused(account: Account, reason: str) -> None:
 def sending_stopped() -> bool:
     """Once, to the platform's operators: the database seems to be a restored one. Whether the mail left."""
     with translation.override(settings.LANGUAGE_CODE):
-        try:
-            mail_admins(
-                _("Nothing is sent: the database may have been restored"),
-                _(
-                    "The database is not the one that was used last, or it has forgotten what was sent. If it comes "
-                    "from a backup, it holds replies that were sent since, and people would get them twice. So nothing "
-                    "is sent on the whole platform. Messages are received and stored.\n\n"
-                    "On the server, `manage.py restored` shows what waits, and says how to go on."
-                ),
-            )
-        except (OSError, ValueError) as error:  # as in `mail`
-            log.error("mail to the operators failed: %s", type(error).__name__)
-            return False
-    return True
+        return mail_operators(
+            _("Nothing is sent: the database may have been restored"),
+            _(
+                "The database is not the one that was used last, or it has forgotten what was sent. If it comes "
+                "from a backup, it holds replies that were sent since, and people would get them twice. So nothing "
+                "is sent on the whole platform. Messages are received and stored.\n\n"
+                "On the server, `manage.py restored` shows what waits, and says how to go on."
+            ),
+        )

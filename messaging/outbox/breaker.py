@@ -45,15 +45,23 @@ CLOSED: dict[str, object] = {
 def lets_through(now: datetime.datetime | Moment) -> Q:
     """The replies whose account may send at `now`, or try. A moment too far away is of a clock that was set back."""
     name = "hotline__account__next_attempt_at"
+    return Q(**{f"{name}__isnull": True}) | _may_try(name, now)
+
+
+def _may_try(name: str, now: datetime.datetime | Moment) -> Q:
+    """Of an open breaker, whose moment is called `name`."""
     furthest = now + LONGEST_WAIT * _SECOND + _JUMP
-    return Q(**{f"{name}__isnull": True}) | Q(**{f"{name}__lte": now}) | Q(**{f"{name}__gt": furthest})
+    return Q(**{f"{name}__lte": now}) | Q(**{f"{name}__gt": furthest})
 
 
 def admit(account: Account, claim: uuid.UUID, now: datetime.datetime) -> bool:
-    """Whether the reply claimed as `claim` may call. Where the breaker is open it is the attempt, unless another is."""
+    """Whether the reply claimed as `claim` may call. Where the breaker is open it is the attempt, unless another is.
+
+    `account` was read after its reply was chosen, and may name the moment that another worker's attempt has moved.
+    """
     if account.next_attempt_at is None:
         return True
-    mine = Account.objects.filter(pk=account.pk, next_attempt_at=account.next_attempt_at)
+    mine = Account.objects.filter(_may_try("next_attempt_at", now), pk=account.pk)
     return bool(mine.update(next_attempt_at=now + settings.CLAIM_LEASE * _SECOND, attempt=claim))
 
 

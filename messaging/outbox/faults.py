@@ -5,6 +5,13 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+from django.db import InterfaceError, InternalError, NotSupportedError, OperationalError, ProgrammingError
+
+#: It is the database that fails, and not one row, which would be set aside: the database is gone, became read-only
+#: (`InternalError`), or a migration changes a table under us (a column that is not there is a `ProgrammingError`, a
+#: prepared statement whose columns changed a `NotSupportedError`).
+OF_THE_DATABASE = (OperationalError, InterfaceError, InternalError, ProgrammingError, NotSupportedError)
+
 _FRAMES = 3
 
 

@@ -27,6 +27,15 @@ class NumberPace(Place):
         return f"{self.hotline_id}: {self.free_at}"
 
 
+class ReplyAllowance(Place):
+    """When a hotline may release the next of its replies of an hour."""
+
+    hotline = models.OneToOneField(Hotline, models.CASCADE, primary_key=True, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.hotline_id}: {self.free_at}"
+
+
 class SweepTurn(Place):
     """When a sweep that runs once over all hosts may run next."""
 

@@ -1,23 +1,27 @@
-"""Releasing: what is due gets its language and text now, or is dropped because it must no longer be sent."""
+"""Releasing: what is due gets its language and text now and its price booked, or is dropped or waits for a budget."""
 
 from __future__ import annotations
 
 import datetime
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from django.db import InterfaceError, OperationalError
+from django.db import transaction
 
 from conversations import blocks
-from conversations.models import Conversation, Reply
+from conversations.models import Conversation, Message, Reply
 from conversations.senders import number_of
 from conversations.words import BlockCause, ReplyState
 from hotlines.models import Hotline
 from privacy import datakeys, vault
-from replies import choosing, segments
+from replies import choosing, languages, segments
 from replies.models import ReplyTemplate
+from shield import changes, judge, ledger, loops, watch
+from shield.budgets import Name, Scope
 
-from . import faults
+from . import faults, lanes, pace
+from .lanes import Closed, Lane
 
 log = logging.getLogger("paravent.outbox")
 
@@ -25,55 +29,233 @@ log = logging.getLogger("paravent.outbox")
 _SET_ASIDE = datetime.timedelta(minutes=5)
 
 
-def release_due(now: datetime.datetime, limit: int = 100) -> int:
-    """Release, drop or expire up to `limit` replies that are due at `now`; returns how many.
+def release_due(now: datetime.datetime, limit: int = 100, closed: Closed | None = None) -> int:
+    """Judge whom nobody has judged; then release, drop, expire or put off up to `limit` replies; returns how many.
 
-    First replies go before repeats, each by its time (SECURITY.md 3.1, principle 2). There is no lock: choosing is
-    slow, and one conditional statement for each reply writes what was chosen or, where another was faster, nothing.
+    `closed` are lanes whose budgets have no room; those found on the way are added, and their replies wait as they are.
+    Each hotline has its part of `limit`. Choosing a text is slow, so it holds no lock; then one transaction for the
+    replies of each hotline books their price and writes them, each by a conditional statement that writes nothing
+    where another was faster.
     """
-    order = ("slot", "due_at", "pk")
-    due = Reply.objects.filter(state=ReplyState.PENDING, due_at__lte=now).order_by(*order).values_list("pk", flat=True)
-    # In two steps: sorted with all that belongs to them, a raid's replies would take longer than they take to release.
-    replies = Reply.objects.filter(pk__in=list(due[:limit])).order_by(*order)
-    replies = replies.select_related("conversation", "hotline__organization", "message")
-    texts: dict[int, Sequence[ReplyTemplate]] = {}
-    return sum(_release(reply, now, texts) for reply in list(replies))
+    closed = set() if closed is None else closed
+    _judge(now)
+    hotlines = lanes.hotlines(now, closed)
+    raided = changes.raided({hotline.pk for hotline in hotlines})
+    each = max(limit // max(len(hotlines), 1), 1)
+    return sum(_release_some(hotline, now, each, closed, raided=hotline.pk in raided) for hotline in hotlines)
 
 
-def _release(reply: Reply, now: datetime.datetime, texts: dict[int, Sequence[ReplyTemplate]]) -> bool:
-    """Whether this reply was ours to release. A fault of ours is logged, and the reply tried again later.
-
-    `texts` keeps what hotlines may answer with, for the short time of one run.
-    """
+def _judge(now: datetime.datetime) -> None:
+    """A fault of ours in judging must silence nobody: all are answered in their order."""
     try:
-        changes, language_seen = _released(reply, now, texts)
-        released = bool(Reply.objects.filter(pk=reply.pk, state=ReplyState.PENDING).update(**changes))
-    except (OperationalError, InterfaceError):  # it is the database that fails, and not this row
+        judge.look(now)
+    except faults.OF_THE_DATABASE:
         raise
-    except Exception as error:  # noqa: BLE001  one reply must not keep all others waiting
+    except Exception as error:  # noqa: BLE001  see above
+        log.error("new senders are not judged, and answered all the same: %s", faults.named(error))
+        judge.wave_through()
+
+
+def _release_some(hotline: Hotline, now: datetime.datetime, limit: int, closed: Closed, *, raided: bool) -> int:
+    """Up to `limit` of its replies, lane after lane."""
+    texts = choosing.texts_of(hotline)
+    done = 0
+    while limit > 0:
+        allowance = pace.look(hotline, now)
+        if not allowance.left:
+            lanes.close(closed, hotline.pk, Lane.CLEAN)
+            break
+        found = lanes.next_of(hotline, allowance, limit, closed, raided=raided)
+        if found is None:
+            break
+        lane, chosen = found
+        limit -= len(chosen)
+        planned = (_planned(reply, now, texts, shortest=raided) for reply in lanes.in_order(chosen))
+        plans = [plan for plan in planned if plan is not None]
+        done += _written(plans, now, lane, closed)
+    return done
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a reply's row shall say, and what budgets must have room for: nothing where it is given up."""
+
+    reply: Reply
+    changes: dict[str, object]
+    language_seen: str = ""
+    wish: ledger.Wish | None = None
+
+
+def _planned(reply: Reply, now: datetime.datetime, texts: Sequence[ReplyTemplate], *, shortest: bool) -> _Plan | None:
+    """A fault of ours is logged, and the reply tried again later: it must not keep all others waiting."""
+    try:
+        return _plan(reply, now, texts, shortest=shortest)
+    except faults.OF_THE_DATABASE:  # it is the database that fails, and not this row
+        raise
+    except Exception as error:  # noqa: BLE001  see above
         set_aside(reply, error, now)
-        return False
-    if released and language_seen:
-        Conversation.objects.filter(pk=reply.conversation_id).update(language=language_seen)
-    return released
+        return None
 
 
-def _released(
-    reply: Reply, now: datetime.datetime, texts: dict[int, Sequence[ReplyTemplate]]
-) -> tuple[dict[str, object], str]:
-    """What its row shall say, and the language that the message itself was in, or ""."""
+def _plan(reply: Reply, now: datetime.datetime, texts: Sequence[ReplyTemplate], *, shortest: bool) -> _Plan:
     reason = must_not_be_sent(reply, now)
     if reason:
-        return given_up(reason, now), ""
-    choice = _choose(reply, texts)
+        return _Plan(reply, given_up(reason, now))
+    if _in_a_loop(reply):
+        watch.loop(reply, now)
+        return _Plan(reply, given_up(_LOOP, now))
+    written, sender = _known_of(reply)
+    choice = _choose(reply, written, sender, texts, shortest=shortest)
     if choice is None:
-        return {"state": ReplyState.FAILED, "detail": "no text", "finished_at": now}, ""
-    return {
+        return _Plan(reply, {"state": ReplyState.FAILED, "detail": "no text", "finished_at": now})
+    size = segments.count(choice.text).segments
+    wish = ledger.Wish(
+        micros=ledger.price(reply.hotline.account, size),
+        sender_key=bytes(reply.conversation.sender_key),
+        country=languages.region_of(number_of(sender)),
+        # One that can no longer be read is a number of its own; it is not sent, but it is another's no more.
+        destination=ledger.destination(sender or str(reply.conversation.uuid), now),
+        repeat=reply.slot > 1,
+        suspect=bool(reply.suspicion),
+    )
+    wanted = {
         "state": ReplyState.RELEASED,
         "language": choice.language,
         "text_sealed": vault.seal(choice.text, reply.place, datakeys.Purpose.TEXT, datakeys.month(now)),
-        "segments": segments.count(choice.text).segments,
-    }, choice.language_seen
+        "segments": size,
+        "detail": "",
+        "reserved_micros": wish.micros,
+        "reserved_at": now,
+        "to_settle": True,
+        # As it is booked, should another process have thought better of it since.
+        "suspicion": reply.suspicion,
+    }
+    return _Plan(reply, wanted, choice.language_seen, wish)
+
+
+def _in_a_loop(reply: Reply) -> bool:
+    """Whether a machine answers, now or before in this episode.
+
+    Asked only where its turns can be enough, which costs ordinary senders nothing.
+    """
+    if reply.slot <= loops.TURNS:
+        return False
+    replies = Reply.objects.filter(conversation=reply.conversation_id, episode=reply.episode, slot__lte=reply.slot)
+    turns, before = [], None
+    for one in replies.select_related("message").order_by("slot"):
+        if before is not None and before.detail == _LOOP:
+            return True
+        known = before is not None and before.sent_at is not None
+        turns.append(
+            loops.Turn(
+                text=_readable(one.message),
+                received_at=one.message.received_at,
+                reply=_readable(before) if before is not None and known else "",
+                sent_at=before.sent_at if before is not None else None,
+            )
+        )
+        before = one
+    return loops.is_loop(turns)
+
+
+def _readable(row: Reply | Message) -> str:
+    try:
+        return row.text or ""
+    except vault.Unreadable:
+        return ""
+
+
+def _known_of(reply: Reply) -> tuple[str, str]:
+    """The message and the canonical sender; both "" where they can no longer be read."""
+    try:
+        return reply.message.text or "", reply.conversation.sender or ""
+    except vault.Unreadable:
+        return "", ""
+
+
+def _choose(
+    reply: Reply, written: str, sender: str, texts: Sequence[ReplyTemplate], *, shortest: bool
+) -> choosing.Choice | None:
+    return choosing.choose(
+        reply.hotline,
+        purpose=reply.purpose,
+        step=reply.slot,
+        written=written,
+        remembered=reply.conversation.language,
+        number=number_of(sender),
+        texts=texts,
+        shortest=shortest,
+    )
+
+
+def _written(plans: Sequence[_Plan], now: datetime.datetime, lane: Lane, closed: Closed) -> int:
+    """Write the plans of one hotline's replies together; one by one where a row fails."""
+    if not plans:
+        return 0
+    try:
+        with transaction.atomic():
+            written = _write(plans, now, lane, closed)
+    except faults.OF_THE_DATABASE:
+        raise
+    except Exception as error:  # noqa: BLE001  one reply must not keep all others waiting
+        if len(plans) == 1:
+            set_aside(plans[0].reply, error, now)
+            return 0
+        return sum(_written([plan], now, lane, closed) for plan in plans)
+    # Afterwards, because whoever receives holds the conversation and may wait for its reply.
+    for plan in written:
+        if plan.language_seen:
+            Conversation.objects.filter(pk=plan.reply.conversation_id).update(language=plan.language_seen)
+    return len(written)
+
+
+def _write(plans: Sequence[_Plan], now: datetime.datetime, lane: Lane, closed: Closed) -> list[_Plan]:
+    """Those of the plans that were written.
+
+    Replies that somebody else holds are passed over: with a hundred of them in one transaction, to wait for one would
+    be to wait in a ring sooner or later. Budgets are locked after them, and whoever holds a budget waits for no reply.
+    """
+    hotline = plans[0].reply.hotline
+    free = Reply.objects.filter(pk__in=[plan.reply.pk for plan in plans], state=ReplyState.PENDING)
+    held = set(free.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
+    plans = [plan for plan in plans if plan.reply.pk in held]
+    allowance = pace.allowance(hotline, now)
+    book = ledger.Book(hotline, [plan.wish for plan in plans if plan.wish], now)
+    written = []
+    for plan in plans:
+        refused = book.refusal(plan.wish) if plan.wish else None
+        if plan.wish is None:
+            _change(plan.reply, plan.changes)
+        elif refused is not None and refused.scope in _OF_ONE_SENDER:
+            _change(plan.reply, _put_off(plan.reply, refused, now))
+        elif refused is not None or not allowance.left or (lane is not Lane.CLEAN and not allowance.is_surplus):
+            lanes.close(closed, hotline.pk, lane)
+            continue
+        else:
+            _change(plan.reply, plan.changes)
+            book.add(plan.wish)
+            allowance.take()
+        written.append(plan)
+    book.write()
+    allowance.write()
+    return written
+
+
+_LOOP = "loop"
+#: Budgets that are full for some senders of a hotline, and not for all.
+_OF_ONE_SENDER = (Scope.DESTINATION, Scope.COUNTRY, Scope.ACCOUNT)
+
+
+def _change(reply: Reply, changes: dict[str, object]) -> None:
+    """Write to a reply that is locked, or on SQLite whose database is."""
+    Reply.objects.filter(pk=reply.pk).update(**changes)
+
+
+def _put_off(reply: Reply, full: Name, now: datetime.datetime) -> dict[str, object]:
+    """What the row of a reply says that a sender's, a country's or an account's budget has no room for."""
+    if full.scope is Scope.DESTINATION:
+        return given_up("one number a day", now)
+    return {"due_at": min(full.window.end(now), reply.expires_at), "detail": f"{full.scope} limit"}
 
 
 def given_up(reason: str, now: datetime.datetime) -> dict[str, object]:
@@ -108,25 +290,6 @@ def must_not_be_sent(reply: Reply, now: datetime.datetime) -> str:
     if reply.hotline.state != Hotline.State.ACTIVE:
         return f"number is {reply.hotline.state}"
     return ""
-
-
-def _choose(reply: Reply, texts: dict[int, Sequence[ReplyTemplate]]) -> choosing.Choice | None:
-    if reply.hotline_id not in texts:
-        texts[reply.hotline_id] = choosing.texts_of(reply.hotline)
-    try:
-        written = reply.message.text or ""
-        sender = reply.conversation.sender or ""
-    except vault.Unreadable:
-        written, sender = "", ""
-    return choosing.choose(
-        reply.hotline,
-        purpose=reply.purpose,
-        step=reply.slot,
-        written=written,
-        remembered=reply.conversation.language,
-        number=number_of(sender),
-        texts=texts[reply.hotline_id],
-    )
 
 
 def expire(now: datetime.datetime) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import logging
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from conversations.models import DeliveryReport, Reply
+from conversations import sql
+from conversations.models import DeliveryReport
 from conversations.words import ReplyState
 from privacy import pseudonyms
 from providers import base
@@ -37,54 +40,56 @@ def take(
     now = timezone.now()
     fingerprint = pseudonyms.fingerprint(organization_id, body)
     with transaction.atomic():
-        reply = (
-            Reply.objects.select_for_update(of=("self",))
-            .filter(uuid=reply_uuid, hotline_id=hotline_id, attempts__gt=0)
-            .first()
-        )
+        reply = sql.lock_reply(reply_uuid, hotline_id)
         if reply is None:
             return True
-        seen = DeliveryReport.objects.filter(account_id=account_id, nonce_hash=nonce_hash).first()
-        if nonce_hash is not None and seen is not None:
-            if bytes(seen.body_fingerprint) != fingerprint or seen.reply_id != reply.pk:
-                log.warning("report on reply %s: nonce used twice, refused", reply.pk)
-                return False
+        new = sql.insert_report(
+            {
+                "reply_id": reply["id"],
+                "account_id": account_id,
+                "nonce_hash": nonce_hash,
+                "body_fingerprint": fingerprint,
+                "status": report.status or "",
+                "sequence": report.sequence,
+                "received_at": now,
+            }
+        )
+        if not new:
+            return _is_repeated(account_id, nonce_hash, reply["id"], fingerprint)
+        changes = _changes(reply, report, now)
+        if not changes:
             return True
         try:
-            with transaction.atomic():
-                DeliveryReport.objects.create(
-                    reply=reply,
-                    account_id=account_id,
-                    nonce_hash=nonce_hash,
-                    body_fingerprint=fingerprint,
-                    status=report.status or "",
-                    sequence=report.sequence,
-                    received_at=now,
-                )
+            # Only the provider's id may belong to another reply. Then its nonce is kept all the same.
+            with transaction.atomic() if "provider_id" in changes else contextlib.nullcontext():
+                sql.update_reply(reply["id"], changes)
         except IntegrityError:
-            return True  # the same delivery, at the same moment, by another process
-        try:
-            with transaction.atomic():
-                changes = _changes(reply, report)
-                if changes:
-                    Reply.objects.filter(pk=reply.pk).update(**changes)
-        except IntegrityError:
-            # The provider's id belongs to another reply. Its nonce is kept all the same.
-            log.warning("report on reply %s contradicts another one: ignored", reply.pk)
+            if "provider_id" not in changes:
+                raise
+            log.warning("report on reply %s contradicts another one: ignored", reply["id"])
     return True
 
 
-def _changes(reply: Reply, report: base.DeliveryReport) -> dict[str, object]:
-    changes: dict[str, object] = {}
-    if reply.state in _SETTLED_BY_REPORT:
+def _is_repeated(account_id: int, nonce_hash: bytes | None, reply_id: int, fingerprint: bytes) -> bool:
+    """Whether a nonce that was there before came with the very same report."""
+    seen = DeliveryReport.objects.get(account_id=account_id, nonce_hash=nonce_hash)
+    if bytes(seen.body_fingerprint) == fingerprint and seen.reply_id == reply_id:
+        return True
+    log.warning("report on reply %s: nonce used twice, refused", reply_id)
+    return False
+
+
+def _changes(reply: sql.Values, report: base.DeliveryReport, now: datetime.datetime) -> sql.Values:
+    changes: sql.Values = {}
+    if reply["state"] in _SETTLED_BY_REPORT:
         changes |= {
             "state": ReplyState.SENT,
             "provider_id": report.id[:128],
-            "sent_at": reply.claimed_at or timezone.now(),
-            "finished_at": timezone.now(),
+            "sent_at": reply["claimed_at"] or now,
+            "finished_at": now,
             "detail": "settled by report",
         }
-    elif reply.provider_id != report.id[:128]:
+    elif reply["provider_id"] != report.id[:128]:
         return {}
     if report.status is not None and outranks(report.status, report, reply):
         changes |= {
@@ -92,15 +97,16 @@ def _changes(reply: Reply, report: base.DeliveryReport) -> dict[str, object]:
             "delivery_sequence": report.sequence,
             "error_code": report.error_code,
         }
-    if report.cost is not None and (reply.cost is None or report.cost > reply.cost):
+    if report.cost is not None and (reply["cost"] is None or report.cost > reply["cost"]):
         changes["cost"] = report.cost
+        changes["to_settle"] = reply["reserved_at"] is not None
     return changes
 
 
-def outranks(status: base.Delivery, report: base.DeliveryReport, reply: Reply) -> bool:
+def outranks(status: base.Delivery, report: base.DeliveryReport, reply: sql.Values) -> bool:
     """Whether a report says more than what is known: a total order, so that any order of arrival ends the same."""
-    if not reply.delivery:
+    if not reply["delivery"]:
         return True
-    known = base.Delivery(reply.delivery)
+    known = base.Delivery(reply["delivery"])
     said = (status.rank, report.sequence, status.value, report.error_code)
-    return said > (known.rank, reply.delivery_sequence, known.value, reply.error_code)
+    return said > (known.rank, reply["delivery_sequence"], known.value, reply["error_code"])

@@ -15,7 +15,7 @@ import uuid
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
@@ -27,7 +27,8 @@ from hotlines.models import Account
 from privacy import vault
 from providers import registry
 from providers.base import Credentials, Knowledge, Outcome, OutgoingReply
-from shield import timing
+from shield import ledger, timing
+from shield.budgets import Window
 
 from . import alerts, breaker, faults, pace, ready, restored
 from .clock import Stopwatch
@@ -73,7 +74,7 @@ def _keep_recording(reply: Reply, outcome: Outcome, clock_ahead: datetime.timede
     while True:
         try:
             return record(reply, outcome, clock_ahead)
-        except (OperationalError, InterfaceError) as error:
+        except faults.OF_THE_DATABASE as error:
             if time.monotonic() >= until:
                 raise
             log.warning("the outcome of reply %s is not written yet: %s", reply.pk, faults.named(error))
@@ -107,7 +108,7 @@ def claim(now: datetime.datetime, clock_ahead: datetime.timedelta = _NO_TIME) ->
                 beaten.add(reply.pk)
             else:
                 _leave(reply, error, now)
-        except (OperationalError, InterfaceError):  # it is the database that fails, and not this row
+        except faults.OF_THE_DATABASE:  # it is the database that fails, and not this row
             raise
         except Exception as error:  # noqa: BLE001  one reply must not keep all others waiting
             _leave(reply, error, now)
@@ -130,12 +131,23 @@ def _may_leave(reply: Reply, now: datetime.datetime) -> bool:
     if reason:
         Reply.objects.filter(pk=reply.pk).update(**given_up(reason, now))
         return False
+    if _booked_elsewhen(reply, now):
+        ledger.give_back(reply)
+        Reply.objects.filter(pk=reply.pk).update(
+            state=ReplyState.PENDING, reserved_micros=None, reserved_at=None, to_settle=False
+        )
+        return False
     policy = reply.hotline.policy
     if timing.is_quiet(policy, now):
         due = timing.outside_quiet_hours(policy, now, secrets.randbelow(1 << 32) / (1 << 32))
         Reply.objects.filter(pk=reply.pk).update(due_at=due)
         return False
     return True
+
+
+def _booked_elsewhen(reply: Reply, now: datetime.datetime) -> bool:
+    """Whether its price is booked on another day than it would leave on: it is released anew, on today's budget."""
+    return reply.reserved_at is not None and Window.DAY.start(reply.reserved_at) != Window.DAY.start(now)
 
 
 def _claimed(reply: Reply, now: datetime.datetime) -> Reply:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -115,7 +115,7 @@ def settle_unknown() -> int:
                 settled += _settle_account(account, due.filter(hotline__account=account), now)
         except LogUnavailable as error:
             log.warning("the log of account %s cannot be read now: %s", account.pk, error)
-        except (OperationalError, InterfaceError):  # it is the database that fails, and not this account
+        except faults.OF_THE_DATABASE:  # it is the database that fails, and not this account
             raise
         except Exception as error:  # noqa: BLE001  one account must not keep all others waiting
             log.error("replies of account %s could not be settled: %s", account.pk, faults.named(error))

@@ -7,7 +7,7 @@ import logging
 import zoneinfo
 
 from django.conf import settings
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Max
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -37,7 +37,7 @@ def send_due(now: datetime.datetime) -> int:
     for organization in Organization.objects.order_by("pk"):
         try:
             sent += _send(organization, now)
-        except (OperationalError, InterfaceError):  # it is the database that fails, and not this organization
+        except faults.OF_THE_DATABASE:  # it is the database that fails, and not this organization
             raise
         except Exception as error:  # noqa: BLE001  one organization must not keep all others waiting
             log.error("summary of organization %s failed: %s", organization.pk, faults.named(error))

@@ -14,8 +14,11 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from . import breaker, faults, pace, release, restored, send, summary
+from shield import judge, ledger, watch
+
+from . import breaker, faults, pace, release, restored, send, summary, telling
 from .clock import SharedClock, shared_now
+from .lanes import Closed
 
 log = logging.getLogger("paravent.outbox")
 
@@ -28,7 +31,8 @@ _RELEASING = 0.75
 def release_replies() -> int:
     """Give what is due its language and text, batch by batch, for less than a period: two runs would do it twice."""
     clock, released, until = SharedClock(), 0, time.monotonic() + _RELEASING
-    while batch := release.release_due(clock.now()):
+    closed: Closed = set()
+    while batch := release.release_due(clock.now(), closed=closed):
         released += batch
         if time.monotonic() >= until:
             break
@@ -60,6 +64,24 @@ def keep_promises() -> int:
     """Expired leases, replies that are too late, outcomes that will never be known, providers that keep silent."""
     now = shared_now()
     return send.expire_leases(now) + release.expire(now) + send.finish_unknown(now) + breaker.tell(now)
+
+
+def settle_budgets() -> int:
+    """Replies that ended: what they cost in the end takes the place of what was reserved."""
+    return ledger.settle()
+
+
+def tidy_budgets() -> int:
+    """Counts whose window is long over."""
+    return ledger.clean_up()
+
+
+def tell_alerts() -> int:
+    """Raids, budgets that run out, machines that answer: levels are moved, and people told whom it concerns."""
+    now = shared_now()
+    judge.weigh_all(now)
+    watch.budgets(now)
+    return telling.tell(now)
 
 
 def daily_summary() -> int:
@@ -124,4 +146,7 @@ def find(name: str) -> Sweep | None:
 add(Sweep(release_replies, every=1.0))
 add(Sweep(send_replies, every=1.0, parallel=4))
 add(Sweep(keep_promises, every=30.0))
+add(Sweep(settle_budgets, every=5.0))
+add(Sweep(tell_alerts, every=15.0))
+add(Sweep(tidy_budgets, every=3600.0))
 add(Sweep(daily_summary, every=300.0))

@@ -6,6 +6,7 @@ import re
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponseRedirect
@@ -34,7 +35,12 @@ from .base import CredentialField
 
 _PREFIX = "credential_"
 _FORGET = "forget_"
-_COLUMNS = frozenset({"organization", "label", "provider"})
+_PRICES = ("tariff", "price_out", "price_in", "billing_rate")
+_LIMITS = (
+    ("messages_per_hour", "messages_per_day", "messages_per_month"),
+    ("recipients_per_hour", "recipients_per_day", "recipients_per_month"),
+)
+_COLUMNS = frozenset({"organization", "label", "provider", *_PRICES, *_LIMITS[0], *_LIMITS[1]})
 
 
 class AccountForm(ScopedForm):
@@ -184,7 +190,34 @@ class AccountAdmin(ScopedAdmin):
         if names and (obj is None or self.has_change_permission(request, obj)):
             description = _("Secrets are stored encrypted and never shown again. An empty field keeps what is stored.")
             wanted.append((_("Credentials"), {"fields": names, "description": description}))
+        if obj is not None:
+            wanted += self._money()
         return self.without_organization(request, obj, wanted)
+
+    def _money(self) -> list[Any]:
+        return [
+            (
+                _("Tariff"),
+                {
+                    "fields": _PRICES,
+                    "description": _(
+                        "In %(currency)s. Budgets count every reply at this price before it leaves. With a fixed fee, "
+                        "prices stay empty."
+                    )
+                    % {"currency": settings.CURRENCY},
+                },
+            ),
+            (
+                _("Limits of a fixed fee"),
+                {
+                    "fields": _LIMITS,
+                    "description": _(
+                        "“Unlimited” has limits in the operator's terms: so many messages, so many different "
+                        "recipients. Beyond them replies wait. An empty field is no limit."
+                    ),
+                },
+            ),
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*super().get_readonly_fields(request, obj), "provider_label", "sending_told") if obj else ()

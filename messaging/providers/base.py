@@ -250,7 +250,11 @@ def parse_form(body: bytes) -> Sequence[tuple[bytes, bytes]]:
     if len(fields) > MAX_FIELDS:
         raise Unusable("too many fields")
     pairs = (field.replace(b"+", b" ").partition(b"=") for field in fields)
-    return [(unquote_to_bytes(key), unquote_to_bytes(value)) for key, _equals, value in pairs]
+    return [(_unquoted(key), _unquoted(value)) for key, _equals, value in pairs]
+
+
+def _unquoted(raw: bytes) -> bytes:
+    return unquote_to_bytes(raw) if b"%" in raw else raw
 
 
 def clean_text(raw: bytes) -> str:

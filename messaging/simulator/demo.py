@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import secrets
 import string
 import uuid
@@ -21,6 +22,8 @@ from .phones import PROVIDER
 ORGANIZATION = uuid.UUID("7d0f2017-1027-4a00-8000-000000000033")
 OWNER = "demo"
 COUNTRIES = [*default_countries(), "BE", "CH", "LU", "GB", "ES", "DE", "IT", "NL", "PT"]
+#: What a segment cost the number of 2017 (CAMPAIGNS.md).
+PRICE_OUT, PRICE_IN = decimal.Decimal("0.07627"), decimal.Decimal("0.0075")
 _UPPER_AND_DIGITS = string.ascii_uppercase + string.digits
 
 
@@ -47,9 +50,14 @@ def load() -> bool:
     if Organization.objects.filter(uuid=ORGANIZATION).exists():
         return False
     organization = Organization.objects.create(
-        uuid=ORGANIZATION, name="Association de démonstration", alert_email="alertes@example.org"
+        uuid=ORGANIZATION,
+        name="Association de démonstration",
+        alert_email="alertes@example.org",
+        day_budget=decimal.Decimal(50),
+        month_budget=decimal.Decimal(500),
     )
     account = Account(organization=organization, provider=PROVIDER, label="Simulateur")
+    account.price_out, account.price_in = PRICE_OUT, PRICE_IN
     account.credentials = _new_credentials()
     account.save()
     for line in LINES:
@@ -65,6 +73,9 @@ def load() -> bool:
             delay_seconds=line.delay_seconds,
             jitter_seconds=0,
             messages_per_second=20,
+            replies_per_hour=600,
+            day_budget=decimal.Decimal(20),
+            month_budget=decimal.Decimal(200),
         )
         hotline.full_clean()
         hotline.save()

@@ -27,6 +27,8 @@ from .models import Hotline
 
 _STATES = {"draft": "info", "active": "success", "silent": "warning", "suspended": "danger", "retired": "info"}
 _LANGUAGES: Any = (gettext_lazy("Languages and countries"), {"fields": ("languages", "default_language", "countries")})
+#: The owners' to say, because they pay.
+_MONEY = ("replies_per_hour", "day_budget", "month_budget")
 #: What a reader who may not edit sees in place of codes and seconds.
 _SPELT_OUT = {
     "languages": "languages_named",
@@ -83,6 +85,16 @@ class HotlineAdmin(ScopedAdmin):
                 ),
             },
         ),
+        (
+            gettext_lazy("What it may spend"),
+            {
+                "fields": _MONEY,
+                "description": gettext_lazy(
+                    "A raid ends here and not at your bank. First replies go before repeats, so many people can still "
+                    "be answered when little is left. With a fixed fee the account's limits count; leave these empty."
+                ),
+            },
+        ),
     )
     actions_detail = ("change_state", "webhook", "rotate_webhook", "reset_pins")
 
@@ -136,7 +148,8 @@ class HotlineAdmin(ScopedAdmin):
         if obj is None:
             return ()
         number = () if obj.state == Hotline.State.DRAFT else ("number",)
-        return (*super().get_readonly_fields(request, obj), "kind", *number)
+        money = () if self.may(request, obj, OWN) else _MONEY
+        return (*super().get_readonly_fields(request, obj), "kind", *number, *money)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in {"quiet_from", "quiet_until"}:

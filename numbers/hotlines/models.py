@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import json
 import re
 import secrets
@@ -13,6 +14,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from organizations import money
 from organizations.models import Organization
 from organizations.tenancy import ScopedQuerySet
 from privacy import vault
@@ -39,7 +41,15 @@ def default_countries() -> list[str]:
 
 
 class Account(models.Model):
-    """An organization's credentials with one provider."""
+    """An organization's credentials with one provider, and what that provider asks for.
+
+    Prices are in the platform's currency; the limits in messages and recipients are those of a flat tariff, of which
+    operators say that it is unlimited and in whose terms they stand.
+    """
+
+    class Tariff(models.TextChoices):
+        SEGMENT = "segment", _("a price for each segment")
+        FLAT = "flat", _("a fixed fee")
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(
@@ -49,6 +59,35 @@ class Account(models.Model):
     provider = models.CharField(_("provider"), max_length=20)
     label = models.CharField(_("label"), max_length=120)
     credentials_sealed = models.BinaryField(editable=False, default=b"")
+    tariff = models.CharField(
+        _("tariff"),
+        max_length=8,
+        choices=Tariff,
+        default=Tariff.SEGMENT,
+        help_text=_("What the provider asks for: a price for each segment, or a fixed fee, as for a SIM card."),
+    )
+    price_out = money.price(
+        _("price of a segment sent"),
+        _("The dearest that you pay, taxes and surcharges included; each reply books it before it is sent."),
+    )
+    price_in = money.price(
+        _("price of a segment received"),
+        _("Also paid for senders that are blocked."),
+    )
+    billing_rate = models.DecimalField(
+        _("rate of the provider's currency"),
+        max_digits=12,
+        decimal_places=6,
+        default=decimal.Decimal(1),
+        validators=[MinValueValidator(decimal.Decimal("0.000001"))],
+        help_text=_("What one unit of the currency in which the provider bills costs you; 1 where it is your own."),
+    )
+    messages_per_hour = models.PositiveIntegerField(_("messages per hour"), null=True, blank=True)
+    messages_per_day = models.PositiveIntegerField(_("messages per day"), null=True, blank=True)
+    messages_per_month = models.PositiveIntegerField(_("messages per month"), null=True, blank=True)
+    recipients_per_hour = models.PositiveIntegerField(_("recipients per hour"), null=True, blank=True)
+    recipients_per_day = models.PositiveIntegerField(_("recipients per day"), null=True, blank=True)
+    recipients_per_month = models.PositiveIntegerField(_("recipients per month"), null=True, blank=True)
     sending_paused_at = models.DateTimeField(_("sending paused since"), null=True, blank=True, editable=False)
     sending_paused_reason = models.CharField(_("reason"), max_length=200, blank=True, editable=False)
     #: The provider asked us to slow down until then (429).
@@ -78,6 +117,11 @@ class Account(models.Model):
                 condition=models.Q(sending_paused_at__isnull=True, sending_paused_reason="")
                 | (models.Q(sending_paused_at__isnull=False) & ~models.Q(sending_paused_reason="")),
                 name="account_pause_has_reason",
+            ),
+            models.CheckConstraint(condition=models.Q(tariff__in=["segment", "flat"]), name="account_tariff_known"),
+            models.CheckConstraint(
+                condition=money.not_negative("price_out", "price_in") & models.Q(billing_rate__gt=0),
+                name="account_prices_not_negative",
             ),
             models.CheckConstraint(
                 condition=models.Q(next_attempt_at__isnull=True, attempt__isnull=True)
@@ -188,6 +232,16 @@ class Hotline(models.Model):
             "Ask the provider before you raise it."
         ),
     )
+    replies_per_hour = models.PositiveIntegerField(
+        _("replies per hour"),
+        default=60,
+        validators=[MinValueValidator(1), MaxValueValidator(100_000)],
+        help_text=_("What is not used is kept for two hours at most. Beyond it replies wait, first replies least."),
+    )
+    day_budget = money.budget(
+        _("budget per day"), _("Replies that would pass it wait for the next day, at midnight UTC.")
+    )
+    month_budget = money.budget(_("budget per month"))
     hook_token = models.CharField(max_length=22, unique=True, default=new_hook_token, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -220,6 +274,10 @@ class Hotline(models.Model):
             models.CheckConstraint(
                 condition=models.Q(successor__isnull=True) | ~models.Q(successor=models.F("pk")),
                 name="hotline_not_own_successor",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(replies_per_hour__gte=1) & money.not_negative("day_budget", "month_budget"),
+                name="hotline_budgets_not_negative",
             ),
             models.CheckConstraint(
                 condition=models.Q(messages_per_second__gte=SLOWEST, messages_per_second__lte=FASTEST),

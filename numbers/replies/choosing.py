@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from hotlines.models import Hotline
 
-from . import languages, lint
+from . import languages, lint, segments
 from .models import Purpose, ReplyTemplate
 
 
@@ -37,10 +37,12 @@ def choose(
     remembered: str,
     number: str | None,
     texts: Sequence[ReplyTemplate] | None = None,
+    shortest: bool = False,
 ) -> Choice | None:
     """The text for slot `step` in the sender's language, or None where the hotline has no text that can be sent.
 
-    `texts` are those of `texts_of`, where many replies of a hotline are chosen at once.
+    `texts` are those of `texts_of`, where many replies of a hotline are chosen at once. `shortest` prefers fewer
+    segments to the better place: the hotline's text or the organization's, whichever costs less.
 
     His language comes before the purpose: a reply that he reads before a last reply that he does not. `final` and
     `help` without a text use the reply's. `written` is his message, `number` his number in E.164 or None.
@@ -56,17 +58,18 @@ def choose(
     for language in ladder:
         for wanted in purposes:
             if fitting := by_place.get((language, wanted)):
-                return Choice(lint.normalized(_best(fitting, step).text), language, seen or "")
+                return Choice(lint.normalized(_best(fitting, step, shortest=shortest).text), language, seen or "")
     return None
 
 
-def _best(templates: Iterable[ReplyTemplate], step: int) -> ReplyTemplate:
+def _best(templates: Iterable[ReplyTemplate], step: int, *, shortest: bool) -> ReplyTemplate:
     """A text of this step or the nearest below it before one of a later step; the hotline's before the organization's.
 
     A later step's text is better than none: somebody may have written the second reply and not yet the first.
     """
 
-    def fitness(template: ReplyTemplate) -> tuple[bool, bool, int]:
-        return template.step <= step, template.hotline_id is not None, -abs(step - template.step)
+    def fitness(template: ReplyTemplate) -> tuple[bool, int, bool, int]:
+        cost = segments.count(lint.normalized(template.text)).segments if shortest else 0
+        return template.step <= step, -cost, template.hotline_id is not None, -abs(step - template.step)
 
     return max(templates, key=fitness)

@@ -65,16 +65,31 @@ def _distance(tag: str, wanted: str, region: str) -> int:
     return 2 if tag == wanted else 3 if "-" not in tag else 4
 
 
+def region_of(number: str | None) -> str:
+    """The region that a number in E.164 is from, as its two letters, or "" where it tells none."""
+    parsed = _parsed(number)
+    return _region(parsed) if parsed else ""
+
+
+def _parsed(number: str | None) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(number or "")
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _region(parsed: phonenumbers.PhoneNumber) -> str:
+    """A range that the metadata does not know yet has no region; its country code still has a main one."""
+    known = phonenumbers.region_code_for_number(parsed)
+    return known or phonenumbers.region_code_for_country_code(parsed.country_code or 0) or ""
+
+
 def _home(number: str | None) -> tuple[str, Sequence[str]]:
     """The region a number is from and the languages spoken there; ("", ()) where it tells nothing."""
-    try:
-        parsed = phonenumbers.parse(number or "")
-    except phonenumbers.NumberParseException:
+    parsed = _parsed(number)
+    if parsed is None:
         return "", ()
-    # A range that the metadata does not know yet has no region; its country code still has a main one.
-    region = phonenumbers.region_code_for_number(parsed) or phonenumbers.region_code_for_country_code(
-        parsed.country_code or 0
-    )
+    region = _region(parsed)
     e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
     by_region, by_prefix = _countries()
     nearer = next((spoken for prefix, spoken in by_prefix.items() if e164.startswith(prefix)), None)

@@ -7,6 +7,7 @@ what `make run` and the tests use, and `config.checks` refuses every unsafe valu
 
 from __future__ import annotations
 
+import decimal
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,18 @@ def setting_bool(name: str, *, default: bool) -> bool:
 
 def setting_int(name: str, default: int) -> int:
     return int(env.int(f"PARAVENT_{name}", default=default))
+
+
+def _day_budget(text: str) -> decimal.Decimal | None:
+    try:
+        found = decimal.Decimal(text) if text else None
+    except decimal.InvalidOperation:
+        found = decimal.Decimal("NaN")
+    if found is not None and (not found.is_finite() or not 0 <= found <= 10**9):
+        raise ImproperlyConfigured(
+            f"PARAVENT_PLATFORM_DAY_BUDGET is {text!r}, which is no amount. Nothing was started. Write it like 50.00."
+        )
+    return found
 
 
 # --- what kind of installation this is ------------------------------------------------------------------------------
@@ -73,6 +86,7 @@ INSTALLED_APPS = [
     "outbox",
     "inbox",
     *(["simulator"] if SIMULATOR else []),
+    "rehearsal",
     "config",
 ]
 MIDDLEWARE = [
@@ -174,6 +188,16 @@ LOG_REQUESTS_PER_MINUTE = setting_int("LOG_REQUESTS_PER_MINUTE", 0)
 REPLY_EXPIRY_HOURS = 24
 #: Where Plivo is. Only the demo and tests point elsewhere, and only at this machine.
 PLIVO_API_URL = setting("PLIVO_API_URL", "https://api.plivo.com").rstrip("/")
+
+# --- money ----------------------------------------------------------------------------------------------------------
+#: The one currency of this platform's prices and budgets, by its ISO 4217 code.
+CURRENCY = setting("CURRENCY", "EUR")
+#: What all organizations together may spend in a day (UTC), or None. The operator's own lock on the bill.
+PLATFORM_DAY_BUDGET = _day_budget(setting("PLATFORM_DAY_BUDGET"))
+#: Replies that one person's number gets in a day from all numbers of this platform together.
+DESTINATION_REPLIES_PER_DAY = setting_int("DESTINATION_REPLIES_PER_DAY", 10)
+#: Replies that an organization's numbers send to one country in an hour.
+COUNTRY_REPLIES_PER_HOUR = setting_int("COUNTRY_REPLIES_PER_HOUR", 600)
 
 # --- webhook --------------------------------------------------------------------------------------------------------
 WEBHOOK_BODY_LIMIT = 64 * 1024

@@ -81,6 +81,8 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item(_("Conversations"), "forum", "conversations_conversation"),
                     _item(_("Blocks"), "block", "conversations_block"),
+                    _item(_("Alerts"), "notifications", "shield_alert"),
+                    _item(_("Changes of level"), "shield", "shield_levelchange"),
                 ],
             },
             {

@@ -82,6 +82,7 @@ class OrganizationAdmin(ScopedAdmin):
     fieldsets = (
         (None, {"fields": ("name",)}),
         (_("Clock and alerts"), {"fields": ("time_zone", "alert_email")}),
+        (_("What all numbers together may spend"), {"fields": ("day_budget", "month_budget")}),
     )
 
     def organization_of(self, row: Any) -> int | None:

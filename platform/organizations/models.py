@@ -11,6 +11,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from . import money
 from .tenancy import OrganizationQuerySet, ScopedQuerySet
 
 
@@ -36,6 +37,11 @@ class Organization(models.Model):
         blank=True,
         help_text=_("Receives the daily summary of blocks and alerts. Empty: the owners receive them."),
     )
+    day_budget = money.budget(
+        _("budget per day"),
+        _("For all numbers together. Replies that would pass it wait for the next day, at midnight UTC."),
+    )
+    month_budget = money.budget(_("budget per month"))
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OrganizationQuerySet.as_manager()
@@ -44,6 +50,12 @@ class Organization(models.Model):
         verbose_name = _("organization")
         verbose_name_plural = _("organizations")
         ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=money.not_negative("day_budget", "month_budget"),
+                name="organization_budgets_not_negative",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -45,3 +45,19 @@ class DataKey(models.Model):
     def context(self) -> str:
         """What the wrapping is bound to: a row copied to another organization, purpose or period does not unwrap."""
         return f"datakey|{self.organization_id}|{self.purpose}|{self.period}"
+
+
+class Pepper(models.Model):
+    """A random secret of one day, wrapped by a master key; deleted when the day is over. See `peppers`."""
+
+    day = models.DateField(unique=True)
+    wrapped = models.BinaryField(max_length=96)
+    master_key_id = models.CharField(max_length=16)
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+    @property
+    def context(self) -> str:
+        """What the wrapping is bound to."""
+        return f"pepper|{self.day.isoformat()}"

@@ -11,6 +11,8 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tests.words import words_of
+
 LANGUAGES = ("fr", "en", "es", "ar")
 
 
@@ -243,6 +245,11 @@ class _Author:
             copies = self.chance.choice([1, 1, 2]) if self.chance.random() < 0.25 else 0
             self.plan.crowd.append(self._planned(line, copies=copies))
 
+    def _words(self) -> str:
+        """Of his own: many who write the same are a suspicious group."""
+        words = self.chance.choice(WORDS[self.voice.words])
+        return words_of(self.sender, words) if self.voice.words else words
+
     def _planned(self, line: Line, text: str = "", copies: int = 0) -> Planned:
-        words = text or self.chance.choice(WORDS[self.voice.words])
+        words = text or self._words()
         return Planned(str(uuid.UUID(int=self.chance.getrandbits(128))), self.sender, line, words, copies)

@@ -63,6 +63,8 @@ def _prepare(hotline: Any, line: plan.Line, fault: str, languages: Sequence[str]
     hotline.reply_limit = line.limit + (fault == "limit")
     hotline.languages = list(languages)
     hotline.countries = ["FR", "GB", "ES"]
+    # It is no raid: so many are usual for it.
+    hotline.replies_per_hour = 1_000_000
     hotline.save()
     ReplyTemplate.objects.filter(hotline=hotline).delete()
     for written, (language, step) in line.texts.items():

@@ -126,6 +126,7 @@ def _loaded(stage: Stage, load: generator.Generator, wanted: plan.Plan, options:
         resets=resets,
         messages=evidence.messages(stage.database),
         replies=evidence.replies(stage.database),
+        unbalanced=evidence.unbalanced(stage.database),
         outages=director.outages,
         drained=drained,
         missed_faults=list(faults.missed(director)),
@@ -261,7 +262,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--messages", type=int, default=100_000, help="distinct ones (%(default)s)")
     parser.add_argument("--rate", type=float, default=165.0, help="messages that arrive per second (%(default)s)")
     parser.add_argument(
-        "--scale", type=float, default=30.0, help="Plivo's waiting times are divided by it (%(default)s)"
+        "--scale", type=float, default=6.0, help="Plivo's waiting times are divided by it (%(default)s)"
     )
     parser.add_argument("--seed", type=int, default=2017)
     parser.add_argument("--sqlite", action="store_true", help="SQLite, one web process with the embedded engine")

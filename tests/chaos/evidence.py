@@ -22,6 +22,15 @@ _REPLIES = """
     FROM conversations_reply r JOIN conversations_message m ON m.id = r.message_id
     JOIN hotlines_hotline h ON h.id = r.hotline_id ORDER BY r.id
 """
+#: Of each number what its budget of the month has counted, and what its replies say that they cost: money, messages.
+_BUDGETS = """
+    SELECT h.number, COALESCE(s.micros, 0), COALESCE(s.messages, 0), COALESCE(SUM(r.reserved_micros), 0),
+        COALESCE(SUM(CASE WHEN r.reserved_at IS NULL THEN 0
+            WHEN r.to_settle OR r.state NOT IN ('failed', 'expired', 'dropped') THEN 1 ELSE 0 END), 0)
+    FROM hotlines_hotline h LEFT JOIN conversations_reply r ON r.hotline_id = h.id
+    LEFT JOIN shield_spending s ON s.scope = 'hotline' AND s."window" = 'month' AND s.key = CAST(h.id AS varchar)
+    GROUP BY h.number, s.id, s.micros, s.messages
+"""
 _OPEN = "SELECT count(*) FROM conversations_reply WHERE state IN ('pending', 'released', 'claimed', 'unknown')"
 
 
@@ -110,6 +119,8 @@ class Evidence:
     #: What was to happen to the processes and did not, and what ended without being killed.
     missed_faults: Sequence[str] = ()
     ended_alone: Sequence[str] = ()
+    #: Budgets whose sums are not those of their replies.
+    unbalanced: Sequence[str] = ()
     #: What was done to the run, by its name.
     faults: Mapping[str, int] = field(default_factory=dict)
 
@@ -122,6 +133,15 @@ def replies(database: Database) -> list[ReplyRow]:
     return [
         ReplyRow(row[0].replace("-", ""), row[1], row[2].removeprefix("+"), int(row[3]), row[4], int(row[5]), *row[6:])
         for row in database.rows(_REPLIES)
+    ]
+
+
+def unbalanced(database: Database) -> list[str]:
+    """Where the budget of a number has counted another sum than its replies stand for."""
+    return [
+        f"{number}: {money} millionths and {messages} messages counted, {owed} and {replies} in its replies"
+        for number, money, messages, owed, replies in database.rows(_BUDGETS)
+        if (int(money), int(messages)) != (int(owed), int(replies))
     ]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tests.acceptance.plan import FIVE, OTHER, TWO, WORDS, Line
 from tests.bench import requests
+from tests.words import words_of
 
 #: The hotlines, and the share of senders each gets; the last is another organization's.
 LINES = {FIVE: 0.5, TWO: 0.2, OTHER: 0.3}
@@ -94,7 +95,11 @@ def _written(chance: random.Random, kind: Kind, pair: Pair, count: int) -> Itera
     moments = sorted(start + width * chance.random() for _ in range(count))
     stop = count // 2 if kind is Kind.STOP and count > 2 else None
     for number, at in enumerate(moments):
-        text = chance.choice(["STOP", "Stop.", "ARRET"]) if number == stop else chance.choice(WORDS["fr"])
+        text = (
+            chance.choice(["STOP", "Stop.", "ARRET"])
+            if number == stop
+            else words_of(pair[1], chance.choice(WORDS["fr"]))
+        )
         yield Sms(str(uuid.UUID(int=chance.getrandbits(128), version=4)), pair, kind, text, at, number == stop)
 
 

@@ -89,7 +89,7 @@ def install() -> None:
     after(receive, "receive", "after-commit")
     after(spool.Spool, "append", "after-spool-fsync")
     after(drain, "_accept", "while-draining")
-    after(release, "_released", "in-release")
+    after(release, "_write", "in-release")
     after(send, "claim", "after-claim", when=lambda reply: reply is not None)
     after(Plivo, "send", "after-accept", when=lambda outcome: outcome.knowledge is Knowledge.ACCEPTED)
     before(send, "record", "before-mark")

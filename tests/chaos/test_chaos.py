@@ -24,17 +24,17 @@ def chaos(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.postgresql
 def test_nothing_is_lost_and_nothing_is_sent_twice_whatever_dies_on_postgresql() -> None:
-    done = chaos("--messages", "1000", "--rate", "20", "--scale", "60")
+    done = chaos("--messages", "600", "--rate", "20", "--scale", "60")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_nothing_is_lost_and_nothing_is_sent_twice_whatever_dies_on_sqlite() -> None:
-    done = chaos("--sqlite", "--messages", "400", "--rate", "6", "--scale", "60")
+    done = chaos("--sqlite", "--messages", "200", "--rate", "6", "--scale", "60")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.postgresql
 def test_a_retry_on_time_out_is_found() -> None:
-    done = chaos("--retry-on-timeout", "--messages", "600", "--rate", "20", "--scale", "60")
+    done = chaos("--retry-on-timeout", "--messages", "400", "--rate", "25", "--scale", "60")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "the seeded bug was found" in done.stderr

@@ -217,6 +217,10 @@ def meet_no_full_disk(run: Evidence) -> None:
     run.faults = {verdict.FULL_DISK: 1}
 
 
+def lose_money(run: Evidence) -> None:
+    run.unbalanced = ["+33937000001: 100 millionths and 2 messages counted, 150 and 3 in its replies"]
+
+
 def end(run: Evidence) -> None:
     run.ended_alone = ["worker 1: 2"]
 
@@ -281,6 +285,7 @@ def drain_for_ever(run: Evidence) -> None:
         (spare_us, {verdict.MISSED}),
         (meet_no_full_disk, {verdict.MISSED}),
         (end, {verdict.ENDED}),
+        (lose_money, {verdict.UNBALANCED}),
         (deliver_once, {verdict.MILD}),
         (spare_the_calls, {verdict.MILD}),
         (be_slow, {verdict.SLUGGISH}),

@@ -33,10 +33,11 @@ UNTRUE, UNRECORDED = "recorded as sent, never accepted", "accepted, not recorded
 #: What `Evidence.faults` calls the disk without room, which must have been met.
 FULL_DISK = "disk of a web process full"
 COMPLAINT, MISSED, ENDED = "request the provider complained about", "fault that never happened", "ended by itself"
+UNBALANCED = "budget that is not the sum of its replies"
 SLUGGISH, MILD = "too slow", "too few faults or redeliveries"
 KINDS = (
     *(LOST, TWICE, INVENTED, NEVER, SECOND, OVER, NOBODY, AFTER_STOP, UNRESOLVED, UNKNOWN, UNTRUE, UNRECORDED),
-    *(COMPLAINT, MISSED, ENDED, MILD, SLUGGISH),
+    *(UNBALANCED, COMPLAINT, MISSED, ENDED, MILD, SLUGGISH),
 )
 
 
@@ -238,6 +239,7 @@ def _judge_run(verdict: Verdict, evidence: Evidence) -> None:
     full = evidence.faults.get(FULL_DISK)
     if full and not any(attempt.status == 503 for attempt in evidence.attempts):
         verdict.violations[MISSED].append("no request met the full disk")
+    verdict.violations[UNBALANCED] += list(evidence.unbalanced)
     verdict.violations[MISSED] += list(evidence.missed_faults)
     verdict.violations[ENDED] += list(evidence.ended_alone)
     verdict.figures |= {name: f"{times:,}" for name, times in sorted(evidence.faults.items())}

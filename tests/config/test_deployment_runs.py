@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from tests.config.test_deployment import DOMAIN, SERVICES, SYSTEMD, environment_of, one
-from tests.processes import ROOT
+from tests.processes import ROOT, no_static_files
 from tests.services import Guarded, PostgreSQL, find_redis, free_port, wait_until
 
 pytestmark = pytest.mark.processes
@@ -71,12 +71,6 @@ def point(file: Path, old: str, new: str) -> str:
     return file.read_text().strip()
 
 
-def static_files(data: Path) -> None:
-    """The list that `collectstatic` leaves, empty: no page with files is asked for, and making them takes long."""
-    (data / "static").mkdir(parents=True)
-    (data / "static/staticfiles.json").write_text(json.dumps({"version": "1.1", "paths": {}, "hash": ""}))
-
-
 def prepare_database(server: PostgreSQL, secrets: Path) -> None:
     """Run what the database's container runs when its volume is new."""
     script = (ROOT / "deploy/compose/database.sh").read_text().replace("paravent", ROLE)
@@ -116,7 +110,7 @@ def installation(
         given |= {f"PARAVENT_{name}": DOMAIN[name] for name in ("MAIL_FROM", "OPERATOR_MAIL")}
         environment = {"PATH": os.environ["PATH"], "PARAVENT_DATA_DIR": str(folder / "data"), **given}
         found = Installation(folder, environment, free_port())
-        static_files(folder / "data")
+        no_static_files(folder / "data")
         done = found.manage(*SERVICES["migrate"]["command"])
         assert done.returncode == 0, done.stderr
         yield found
@@ -176,7 +170,7 @@ def test_one_unit_is_all_that_a_small_machine_needs(tmp_path: Path) -> None:
     given |= dict(line.split("=", 1) for line in lines)
     environment = {"PATH": os.environ["PATH"], **given, "PARAVENT_DATA_DIR": str(tmp_path / "data")}
     machine = Installation(tmp_path, environment, free_port())
-    static_files(tmp_path / "data")
+    no_static_files(tmp_path / "data")
     done = machine.manage("migrate", "--noinput")
     assert done.returncode == 0, done.stderr
     process = machine.start("serve", shlex.split(one(unit, "ExecStart"))[2:])

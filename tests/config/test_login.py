@@ -26,7 +26,7 @@ WRONG = "not the password"
 
 @pytest.fixture(autouse=True)
 def _one_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows begin by the clock; a test must not meet the end of one."""
+    """No window ends at this very second, as one in sixty would: what is left of it is told to the reader."""
     monkeypatch.setattr(core, "_get_window", lambda value, period: 4_000_000_000)
 
 

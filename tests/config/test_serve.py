@@ -147,16 +147,8 @@ def until(ready: Callable[[], object], process: subprocess.Popen[bytes]) -> None
 
 
 def web_processes(process: subprocess.Popen[bytes]) -> list[int]:
-    """The children that run our application: a fresh interpreter each, told by its command line."""
-    found = []
-    for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
-        try:
-            command = Path(f"/proc/{child}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"spawn_main" in command:
-            found.append(int(child))
-    return found
+    """The children that run our application."""
+    return [int(child) for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 
 
 def status(port: int, path: str = "/simulator/") -> int:
@@ -189,7 +181,7 @@ def test_a_signal_ends_it_and_frees_the_port(demo: DemoServer, start: Start, num
 
 @pytest.mark.processes
 def test_a_signal_in_its_first_moments_is_not_lost(demo: DemoServer, start: Start) -> None:
-    """The moment in which a forked worker would still have its parent's signal handlers, and ignore the signal."""
+    """The moment in which a web process could still have its parent's signal handlers, and ignore the signal."""
     process = start(demo.environment, demo.port)
     until(lambda: web_processes(process), process)
     process.send_signal(signal.SIGTERM)

@@ -74,6 +74,13 @@ def test_without_a_secret_key_nothing_starts_and_the_sentence_says_what_to_do(tm
     assert "Nothing was started" in done.stderr
 
 
+@pytest.mark.parametrize("amount", ["fifty", "-1", "NaN", "1e999999999"])
+def test_a_budget_that_is_no_amount_is_refused(tmp_path: Path, amount: str) -> None:
+    done = check(tmp_path, PARAVENT_PLATFORM_DAY_BUDGET=amount)
+    assert done.returncode == 1
+    assert "no amount. Nothing was started. Write it like 50.00." in done.stderr
+
+
 @pytest.mark.parametrize("name", ["PARAVENT_SECRET_KEY", "PARAVENT_MASTER_KEY"])
 def test_a_secret_may_be_in_a_file(tmp_path: Path, name: str) -> None:
     file = tmp_path / "secret"

@@ -32,6 +32,10 @@ def planted(db: None) -> Planted:
     return plant()
 
 
+#: Who may is decided above any database; the forgeries, which write, are tried on both.
+pytestmark = pytest.mark.once
+
+
 # --- the table -------------------------------------------------------------------------------------------------------
 Target = Callable[[Planted], Any]
 OBJECTS: dict[str, Target] = {
@@ -44,6 +48,8 @@ OBJECTS: dict[str, Target] = {
     "replies_replytemplate": lambda p: p.template,
     "conversations_conversation": lambda p: p.conversation,
     "conversations_block": lambda p: p.block,
+    "shield_alert": lambda p: p.alert,
+    "shield_levelchange": lambda p: p.change,
 }
 # What GET answers to: owner, editor, viewer of the north; owner of the south; stranger; anonymous; operator.
 _EVERYBODY = "200 200 200 200 200 302 200"
@@ -124,6 +130,17 @@ GET: dict[str, str] = {
     "conversations_block_history": _ROW,
     "conversations_block_delete": _NEVER_ROW,
     "conversations_block_lift": "200 200 403 404 404 302 200",
+    "app_list:shield": "200 200 200 200 404 302 200",
+    "shield_alert_changelist": _LIST,
+    "shield_alert_add": "403 403 403 403 403 302 403",
+    "shield_alert_change": _ROW,
+    "shield_alert_history": _ROW,
+    "shield_alert_delete": _NEVER_ROW,
+    "shield_levelchange_changelist": _LIST,
+    "shield_levelchange_add": "403 403 403 403 403 302 403",
+    "shield_levelchange_change": _ROW,
+    "shield_levelchange_history": _ROW,
+    "shield_levelchange_delete": _NEVER_ROW,
 }
 #: Django's catch-all and its redirects from old addresses; tested below.
 UNNAMED = 1 + len(OBJECTS)

@@ -19,9 +19,10 @@ from hotlines.models import Account, EndpointPin, Hotline
 from hotlines.policy import MAX_REPLY_LIMIT
 from organizations.models import Invitation, Member, Organization
 from outbox.models import Summary, SweepTurn, UsedDatabase
-from privacy.models import DataKey
+from privacy.models import DataKey, Pepper
 from providers.models import LogReading
 from replies.models import ReplyTemplate
+from shield.models import Alert, HotlineLevel, LevelChange, Spending
 from simulator.models import PhoneText
 
 NOW = datetime.datetime(2026, 11, 2, 12, tzinfo=datetime.UTC)
@@ -193,9 +194,46 @@ def two_defaults(rows: Rows) -> None:
         again(rows.template, hotline=None)
 
 
+def spending(rows: Rows) -> Spending:
+    return Spending.objects.create(
+        scope="hotline",
+        key=str(rows.hotline.pk),
+        window="day",
+        starts_at=NOW,
+        micros=100,
+        messages=10,
+        recipients=5,
+        cap_micros=100,
+        cap_messages=10,
+        cap_recipients=5,
+    )
+
+
+def level(rows: Rows) -> HotlineLevel:
+    return HotlineLevel.objects.create(hotline=rows.hotline, since=NOW)
+
+
+def level_change(rows: Rows) -> LevelChange:
+    return LevelChange.objects.create(
+        organization=rows.world.north.organization,
+        hotline=rows.hotline,
+        at=NOW,
+        before="normal",
+        after="raid",
+        cause="arrivals",
+    )
+
+
+def alert(rows: Rows) -> Alert:
+    organization = rows.world.north.organization
+    return Alert.objects.create(kind="loop", key="k", organization=organization, hotline=rows.hotline, at=NOW)
+
+
 VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     # privacy, organizations
     "datakey_one_per_period": lambda rows: again(rows.key),
+    "Pepper.day": lambda _rows: again(Pepper.objects.create(day=NOW.date(), wrapped=b"w", master_key_id="k")),
+    "organization_budgets_not_negative": lambda rows: set_to(rows.world.north.organization, month_budget=-1),
     "datakey_purpose_known": lambda rows: set_to(rows.key, purpose="fun"),
     "Organization.uuid": lambda rows: again(rows.world.north.organization, uuid=rows.world.south.organization.uuid),
     "member_once_per_organization": lambda rows: again(rows.member),
@@ -206,6 +244,9 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "Account.uuid": lambda rows: again(rows.world.north.account, label="new", uuid=rows.world.south.account.uuid),
     "account_label_once": lambda rows: again(rows.world.north.account),
     "account_pause_has_reason": lambda rows: set_to(rows.world.north.account, sending_paused_at=NOW),
+    "account_tariff_known": lambda rows: set_to(rows.world.north.account, tariff="barter"),
+    "account_prices_not_negative": lambda rows: set_to(rows.world.north.account, price_out="-0.01"),
+    "hotline_budgets_not_negative": lambda rows: set_to(rows.hotline, replies_per_hour=0),
     "account_breaker_whole": lambda rows: set_to(rows.world.north.account, next_attempt_at=NOW),
     "hotline_pace_in_range": lambda rows: set_to(rows.hotline, messages_per_second=0),
     "summary_once_a_day": lambda rows: again(
@@ -264,7 +305,22 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "reply_claim_has_owner": lambda rows: set_to(rows.reply, state="claimed", claim_token=None),
     "reply_sent_has_id": lambda rows: set_to(rows.reply, provider_id=""),
     "reply_delivery_known": lambda rows: set_to(rows.reply, delivery="lost"),
+    "reply_suspected_if_first": lambda rows: set_to(rows.reply, slot=2, suspicion="t1"),
     "reply_absent_once": lambda rows: set_to(rows.reply, absences=models.F("absences") + 2),
+    "reply_reservation_whole": lambda rows: set_to(rows.reply, to_settle=True),
+    # shield
+    "spending_once_per_window": lambda rows: again(spending(rows)),
+    "spending_within_its_money": lambda rows: set_to(spending(rows), micros=101),
+    "spending_within_its_messages": lambda rows: set_to(spending(rows), messages=11),
+    "spending_within_its_recipients": lambda rows: set_to(spending(rows), recipients=6),
+    "spending_known": lambda rows: set_to(spending(rows), window="year"),
+    "recipient_counted_once": lambda rows: again(spending(rows).counted.create(sender_key=b"s" * 16)),
+    "alert_once": lambda rows: again(alert(rows)),
+    "alert_is_about_something": lambda rows: set_to(alert(rows), hotline=None),
+    "level_known": lambda rows: set_to(level(rows), level="panic"),
+    "level_raised_since": lambda rows: set_to(level(rows), detected="raid"),
+    "level_change_changes": lambda rows: set_to(level_change(rows), after="normal"),
+    "level_change_known": lambda rows: set_to(level_change(rows), cause="whim"),
     "report_nonce_once": lambda rows: again(rows.report, body_fingerprint=b"c" * 16),
     "Block.uuid": lambda rows: again(rows.block, episode=2, uuid=rows.block.uuid),
     "block_of_conversation_or_sender": lambda rows: set_to(rows.block, sender_key=b"s" * 16),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests import services
 from tests.inbox.test_outages import _SEED, Site
-from tests.processes import manage, production, python
+from tests.processes import manage, production, python, static_files
 from tests.services import free_port
 
 
@@ -31,7 +31,7 @@ def made(folder: Path, *, servers: Path | None = None, **changes: str) -> Iterat
         environment = production(server.create_database("paravent"), folder, **changes)
         manage(environment, "migrate", "--verbosity", "0")
         if "PARAVENT_DEMO" not in changes:  # a demo serves the files from where they lie
-            manage(environment, "collectstatic", "--no-input", "--verbosity", "0")
+            static_files(folder)
         hook_token, token = json.loads(python(environment, "-c", _SEED))
         yield Site(server, environment, folder, free_port(), hook_token, token)
 

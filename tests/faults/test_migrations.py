@@ -72,8 +72,9 @@ def test_nothing_is_lost_while_tables_change_under_the_processes(running: Whole,
             running.migrate()
     assert set(load.statuses) == {200}
     assert len(load.senders) > 20
-    # A column that was taken back returns with its default, and the number would send one message a second.
-    running.site.server.execute("UPDATE hotlines_hotline SET messages_per_second = 500", "paravent")
+    # A column that was taken back returns with its default, and the number would send one message a second, 60 an hour.
+    wide = "messages_per_second = 500, replies_per_hour = 100000"
+    running.site.server.execute(f"UPDATE hotlines_hotline SET {wide}", "paravent")
     spool = Spool(folder, 1_000_000_000)
 
     def drained() -> bool:

@@ -19,6 +19,7 @@ from conversations import blocks
 from conversations.models import Conversation
 from hotlines import choices, durations, lifecycle, number_rules, summary
 from hotlines.models import Account, EndpointPin, Hotline
+from organizations.models import Organization
 from replies.models import ReplyTemplate
 
 
@@ -47,6 +48,8 @@ def added(tenant: Tenant, **changes: Any) -> Hotline:
     assert response.status_code == 302, response.context["errors"]
     hotline = Hotline.objects.get(number=fields["number"])
     assert response["Location"] == page(hotline)
+    hotline.day_budget, hotline.month_budget = 20, 200
+    hotline.save()
     return hotline
 
 
@@ -63,6 +66,9 @@ def fields_of(hotline: Hotline, **changes: Any) -> dict[str, Any]:
         "delay_seconds": "1 h",
         "jitter_seconds": "15 min",
         "messages_per_second": "1",
+        "replies_per_hour": "60",
+        "day_budget": "20.00",
+        "month_budget": "200.00",
         **changes,
     }
 
@@ -202,6 +208,37 @@ def test_a_hotline_whose_account_has_no_credentials_is_not_activated(world: Worl
         lifecycle.change_state(hotline, "active")
     with translation.override("en"):
         assert refused.value.messages == ["The account has no credentials yet. Enter them on the account's page."]
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "said"),
+    [
+        (Hotline, {"month_budget": None}, "This number has no budget yet."),
+        (Organization, {"day_budget": None}, "The organization has no budget yet."),
+        (Account, {"price_out": None}, "The account has no price yet."),
+        (Account, {"tariff": "flat", "price_out": None}, "The account has a fixed fee and no limits yet."),
+        (Account, {"tariff": "flat", "messages_per_month": 500}, "The account has a fixed fee and no limits yet."),
+        (Account, {"tariff": "flat", "messages_per_day": 500, "recipients_per_month": 99}, ""),
+    ],
+)
+def test_a_hotline_without_a_budget_is_not_activated(
+    world: World, model: type[Any], changes: dict[str, Any], said: str
+) -> None:
+    hotline = added(world.north)
+    model.objects.update(**changes)
+    answer = change_state(world.north.owner, hotline, state="active")
+    hotline.refresh_from_db()
+    assert (hotline.state, said in answer.content.decode()) == ("draft" if said else "active", True)
+
+
+def test_what_a_number_may_spend_is_the_owners_to_say(world: World) -> None:
+    hotline = world.north.hotline
+    wanted = {"day_budget": "7.00", "month_budget": "70.00", "replies_per_hour": "30"}
+    for user, said in ((world.north.editor, "50000.00"), (world.north.owner, "7.00")):
+        assert signed_in(user).post(page(hotline), fields_of(hotline, **wanted)).status_code == 302
+        hotline.refresh_from_db()
+        assert str(hotline.day_budget) == said
+    assert (str(hotline.month_budget), hotline.replies_per_hour) == ("70.00", 30)
 
 
 def test_a_suspension_has_a_reason_and_may_have_a_successor(world: World) -> None:

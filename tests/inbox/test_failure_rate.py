@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 import types
 from typing import Any
 
-import django_ratelimit.core
 import pytest
 from django.core.cache import caches
 from django.db import connection
@@ -19,12 +17,8 @@ from conversations.models import Message
 
 
 @pytest.fixture(autouse=True)
-def clock(settings: Any, monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
-    """The limiter's windows are cut from wall time; here it stands still, until a test moves it."""
-    hands = types.SimpleNamespace(now=time.time())
+def _low_rate(settings: Any) -> None:
     settings.WEBHOOK_FAILURE_RATE = "5/m"
-    monkeypatch.setattr(django_ratelimit.core, "time", types.SimpleNamespace(time=lambda: hands.now))
-    return hands
 
 
 def forge(world: World, **environ: Any) -> int:
@@ -80,9 +74,9 @@ def test_a_forwarded_address_that_nobody_vouches_for_buys_nothing(world: World, 
     assert [forge(world, HTTP_X_FORWARDED_FOR=f"10.0.0.{n}, 192.0.2.77") for n in range(6)] == [403] * 5 + [429]
 
 
-def test_the_rate_is_over_when_its_minute_is(world: World, clock: types.SimpleNamespace) -> None:
+def test_the_rate_is_over_when_its_minute_is(world: World, limiter_clock: types.SimpleNamespace) -> None:
     assert [forge(world) for _ in range(6)] == [403] * 5 + [429]
-    clock.now += 60
+    limiter_clock.now += 60
     assert [forge(world) for _ in range(6)] == [403] * 5 + [429]
 
 

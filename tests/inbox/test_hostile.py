@@ -39,7 +39,7 @@ def post_bytes(world: World, body: bytes, scheme: str = "v3", nonce: str | None 
 
 
 def body_with(world: World, **wires: bytes) -> bytes:
-    fields = message_fields(world.north.hotline)
+    fields = message_fields(world.north.hotline, "Salut")
     encoded = {name: urlencode({"": value}).encode()[1:] for name, value in fields.items()} | wires
     return b"&".join(name.encode() + b"=" + value for name, value in encoded.items())
 
@@ -100,7 +100,7 @@ def test_two_ways_of_writing_an_answered_number_are_one_sender(world: World) -> 
 
 @pytest.mark.parametrize("name", ["From", "To", "Text", "MessageUUID"])
 def test_a_message_without_a_parameter_is_kept_as_unreadable(world: World, name: str) -> None:
-    fields = message_fields(world.north.hotline)
+    fields = message_fields(world.north.hotline, "Salut")
     del fields[name]
     assert post_bytes(world, urlencode(fields).encode()) == 200
     message = Message.objects.get()
@@ -112,7 +112,7 @@ def test_a_message_without_a_parameter_is_kept_as_unreadable(world: World, name:
 def test_without_a_type_a_message_is_an_sms_and_must_have_a_text(
     world: World, type_: str | None, unreadable: bool
 ) -> None:
-    fields = message_fields(world.north.hotline)
+    fields = message_fields(world.north.hotline, "Salut")
     del fields["Text"], fields["Type"]
     assert post_bytes(world, urlencode(fields if type_ is None else {**fields, "Type": type_}).encode()) == 200
     assert (Message.objects.get().disposition == "unreadable") is unreadable
@@ -132,7 +132,7 @@ def test_no_other_parameter_makes_it_fail(world: World, name: str) -> None:
 
 @pytest.mark.parametrize("type_", ["", "sms", "SMS", "mms", "whatsapp", "x" * 300, "\x00"])
 def test_whatever_its_type_a_message_has_a_text(world: World, type_: str) -> None:
-    fields = message_fields(world.north.hotline) | {"Type": type_}
+    fields = message_fields(world.north.hotline, "Salut") | {"Type": type_}
     assert post_bytes(world, urlencode(fields).encode()) == 200
     assert (Message.objects.get().disposition, Message.objects.get().text) == ("answered", "Salut")
 

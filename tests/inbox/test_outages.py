@@ -20,7 +20,7 @@ import httpx
 import pytest
 from tests import services
 from tests.inbox.webhook import headers_of
-from tests.processes import HOST, manage, production, python, web
+from tests.processes import HOST, manage, production, python, static_files, web
 from tests.services import free_port
 from tests.signing import FORM
 from tests.world import message_fields
@@ -92,7 +92,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             pytest.skip(str(error))
         environment = production(server.create_database("paravent"), folder)
         manage(environment, "migrate", "--verbosity", "0")
-        manage(environment, "collectstatic", "--no-input", "--verbosity", "0")
+        static_files(folder)
         hook_token, token = json.loads(python(environment, "-c", _SEED))
         yield Site(server, environment, folder, free_port(), hook_token, token)
 

@@ -19,6 +19,8 @@ from tests.world import SENDER, World, message_fields
 from conversations.models import Message
 from inbox import clients, hooks
 
+pytestmark = pytest.mark.once
+
 NOBODY = "A" * 22
 GARBLED = ["", " ", "x", "é", "AAAA", "A" * 44, "=" * 44, ",,,,", "None", "0" * 5000, "A" * 43 + "="]
 

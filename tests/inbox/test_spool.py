@@ -62,19 +62,32 @@ def test_a_large_segment_makes_room_for_the_next_one(tmp_path: Path) -> None:
 
 
 def test_it_is_on_disk_before_append_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes: list[int] = []
+    synced: list[bytes] = []
     real = os.fdatasync
 
     def watched(descriptor: int) -> None:
         real(descriptor)
-        sizes.append(os.fstat(descriptor).st_size)
+        synced.append(Path(f"/proc/self/fd/{descriptor}").read_bytes())
 
     monkeypatch.setattr(os, "fdatasync", watched)
     writer = Spool(tmp_path, QUOTA)
-    for number in range(1, 4):
-        writer.append(b"message")
-        assert len(sizes) == number
-        assert sizes[-1] == writer.segments()[0].stat().st_size
+    for number in range(1, 9):
+        writer.append(b"message %d" % number)
+        assert len(synced) == number
+        assert spool._records(tmp_path, synced[-1]) == [b"message %d" % each for each in range(1, number + 1)]
+
+
+def test_most_records_make_no_file_larger(tmp_path: Path) -> None:
+    """An fsync that has to write down a new size takes twice as long."""
+    writer = Spool(tmp_path, QUOTA)
+    sizes = []
+    for _ in range(500):
+        writer.append(b"x" * 900)
+        sizes.append(writer.segments()[0].stat().st_size)
+    assert sizes[0] < 1000  # most segments hold one record, and need no space
+    assert len(set(sizes)) <= 20
+    writer.seal()
+    assert writer.segments()[0].stat().st_size < sizes[-1]
 
 
 def test_threads_that_append_at_once_share_a_sync_and_lose_nothing(
@@ -126,9 +139,11 @@ def test_a_torn_end_is_no_record_and_no_damage_wherever_it_is_torn(tmp_path: Pat
     path = writer.segments()[0]
     content = path.read_bytes()
     for end in range(whole, len(content)):
-        path.write_bytes(content[:end])
-        with spool.reading(path) as records:
-            assert records == [b"first"]
+        for zeros in (0, 1, len(content) - end, 5000):
+            path.write_bytes(content[:end] + bytes(zeros))
+            with spool.reading(path) as records:
+                # One that lacks nothing but its mark was not acknowledged either, and is as good.
+                assert records == [b"first"] + [b"second"] * (end >= len(content) - len(spool._END))
     assert writer.depth().corrupt == 0
     path.write_bytes(content)
     assert drained(tmp_path) == [b"first", b"second"]
@@ -140,29 +155,29 @@ def test_damage_anywhere_costs_no_other_record_and_the_file_is_kept(
 ) -> None:
     folder = tmp_path_factory.mktemp("damaged")
     writer = Spool(folder, QUOTA)
-    ends = []
     for number in range(4):
         writer.append(f"record {number}".encode())
-        ends.append(writer.segments()[0].stat().st_size)
     writer.seal()
     path = writer.segments()[0]
     content = bytearray(path.read_bytes())
+    size = len(content) // 4
+    ends = [size, 2 * size, 3 * size, 4 * size]
     at = data.draw(st.integers(0, len(content) - 1))
     content[at] ^= 1 << data.draw(st.integers(0, 7))
     path.write_bytes(content)
     hit = next(index for index, end in enumerate(ends) if at < end)
-    in_length = at - ([0, *ends][hit]) < 4
+    in_length, in_mark = at - ([0, *ends][hit]) < 4, ends[hit] - at <= len(spool._END)
     with spool.reading(path) as records:
         every = [f"record {number}".encode() for number in range(4)]
         assert records is not None
         assert records[:hit] == every[:hit]
-        if not in_length:  # else where the next record begins cannot be known
+        if in_mark:
+            assert records == every
+        elif not in_length:  # else where the next record begins cannot be known
             assert records == every[:hit] + every[hit + 1 :]
     kept = path.with_suffix(".corrupt")
-    if kept.exists():
-        assert kept.read_bytes() == bytes(content)
-    else:  # a length that became longer than the file looks like a torn end
-        assert in_length
+    assert kept.exists() is not in_mark
+    assert in_mark or kept.read_bytes() == bytes(content)
 
 
 def _writer(folder: Path, *more: str) -> subprocess.Popen[bytes]:

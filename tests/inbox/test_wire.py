@@ -50,7 +50,8 @@ class Site:
     def request(self, scheme: str = "v3", **changes: str) -> tuple[dict[str, str], bytes, str]:
         """Headers without a length, body, and the id under which it would be stored. The text comes last."""
         fields = (
-            message_fields(Hotline(number="+33937000001"), sender=f"3363998{secrets.randbelow(10_000):04}") | changes
+            message_fields(Hotline(number="+33937000001"), "Salut", sender=f"3363998{secrets.randbelow(10_000):04}")
+            | changes
         )
         fields["Text"] = fields.pop("Text")
         headers = {"Content-Type": FORM, **headers_of(self.path, fields, self.token, scheme=scheme)}

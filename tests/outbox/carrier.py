@@ -8,7 +8,9 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from django.db import InterfaceError, InternalError, NotSupportedError, OperationalError, ProgrammingError
 from django.utils import timezone
+from tests.words import words_of
 from tests.world import SENDER
 
 from conversations.models import Block, Conversation, Message, Reply
@@ -16,7 +18,7 @@ from conversations.models import DeliveryReport as ReportRow
 from hotlines.models import Account, Hotline
 from inbox import hooks, receive
 from outbox import breaker, reports
-from outbox.models import NumberPace
+from outbox.models import NumberPace, ReplyAllowance
 from providers.base import (
     Credentials,
     Delivery,
@@ -27,6 +29,10 @@ from providers.base import (
     OutgoingReply,
     Verification,
 )
+from shield import judge
+from shield.models import Alert, HotlineLevel, LevelChange, Spending
+
+FAULTS_OF_A_DATABASE = (OperationalError, InterfaceError, InternalError, ProgrammingError, NotSupportedError)
 
 Answer = Callable[[OutgoingReply], Outcome]
 
@@ -58,7 +64,7 @@ class Carrier:
 def inbound(
     hotline: Hotline,
     sender: str = SENDER,
-    text: str = "Salut",
+    text: str | None = None,
     at: datetime.datetime | None = None,
     message_id: str = "",
 ) -> InboundMessage:
@@ -66,7 +72,7 @@ def inbound(
         id=message_id or str(uuid.uuid4()),
         sender=sender,
         recipient=hotline.number.removeprefix("+"),
-        text=text,
+        text=words_of(sender) if text is None else text,
         received_at=at or timezone.now(),
     )
 
@@ -79,7 +85,7 @@ def deliver(hotline: Hotline, message: InboundMessage, nonce: str | None = None)
 
 
 def written(
-    hotline: Hotline, sender: str = SENDER, text: str = "Salut", at: datetime.datetime | None = None
+    hotline: Hotline, sender: str = SENDER, text: str | None = None, at: datetime.datetime | None = None
 ) -> Reply | None:
     """Deliver one new message; returns the reply that was decided for it, if any."""
     message = inbound(hotline, sender, text, at)
@@ -104,6 +110,19 @@ def reported(
 
 def empty_tables() -> None:
     """Take back all that travelled, for the next generated example on a database that commits."""
-    for model in (ReportRow, Block, Reply, Message, Conversation, NumberPace):
+    for model in (
+        ReportRow,
+        Block,
+        Reply,
+        Message,
+        Conversation,
+        NumberPace,
+        ReplyAllowance,
+        Alert,
+        LevelChange,
+        HotlineLevel,
+        Spending,
+    ):
         model._default_manager.all().delete()
+    judge.forget()
     Account.objects.update(**breaker.CLOSED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import uuid
 from typing import Any
 
 import pytest
@@ -227,6 +228,21 @@ def test_a_clock_that_was_set_back_keeps_it_open_for_ten_minutes_at_most(
     Account.objects.filter(pk=world.north.account.pk).update(next_attempt_at=NOON + HOUR)
     carrier.answer = accepted
     assert call(50) == 35
+
+
+def test_a_worker_that_read_the_account_late_does_not_try_as_well(
+    world: World, carrier: Carrier, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker's attempt is committed after this one chose its reply, and before it read the reply's account."""
+    silent_after_five(world.north, carrier)
+    clock.shift(30)
+    chosen, search = Reply.objects.filter(state="released").order_by("pk")[0], send.ready.first
+    looks = iter([chosen])
+    assert breaker.admit(account(world.north), uuid.uuid4(), timezone.now())
+    monkeypatch.setattr(send.ready, "first", lambda now: next(looks, None) or search(now))
+    assert send.claim(timezone.now()) is None
+    chosen.refresh_from_db()
+    assert chosen.state == "released"
 
 
 @pytest.mark.postgresql

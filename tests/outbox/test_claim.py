@@ -94,6 +94,7 @@ def test_what_a_pause_kept_into_quiet_hours_waits_for_their_end(world: World, ca
     hotline.quiet_from, hotline.quiet_until = datetime.time(22), datetime.time(7)
     hotline.save()
     night, morning = NOON + 12 * HOUR, NOON + 18 * HOUR  # 01:00 and 07:00 in Paris
+    Reply.objects.update(reserved_at=night)
     assert not send.send_one(night)
     assert (said(reply)[0], row(reply).due_at) == ("released", morning)
     assert not send.send_one(morning - SECOND)
@@ -141,7 +142,7 @@ def test_a_claim_without_an_outcome_becomes_unknown_and_then_final(world: World,
     assert send.finish_unknown(NOON + 24 * HOUR) == 0
     assert send.finish_unknown(NOON + 24 * HOUR + SECOND) == 1
     assert (said(reply)[0], row(reply).finished_at) == ("unknown_final", NOON + 24 * HOUR + SECOND)
-    Reply.objects.filter(pk=later.pk).update(expires_at=NOON + 48 * HOUR)
+    Reply.objects.filter(pk=later.pk).update(expires_at=NOON + 48 * HOUR, reserved_at=NOON + 24 * HOUR)
     assert send.claim(NOON + 25 * HOUR) == later
     assert carrier.calls == []
 

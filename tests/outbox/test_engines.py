@@ -114,10 +114,13 @@ def added(monkeypatch: pytest.MonkeyPatch) -> Sweep:
 
 
 def test_the_outboxs_own_sweeps() -> None:
-    assert [(sweep.name, sweep.parallel) for sweep in sweeps.schedule()[:4]] == [
+    assert [(sweep.name, sweep.parallel) for sweep in sweeps.schedule()[:7]] == [
         ("release_replies", 1),
         ("send_replies", 4),
         ("keep_promises", 1),
+        ("settle_budgets", 1),
+        ("tell_alerts", 1),
+        ("tidy_budgets", 1),
         ("daily_summary", 1),
     ]
 
@@ -216,7 +219,7 @@ def test_sending_ends_when_its_time_is_over(world: World, carrier: Carrier) -> N
 
 def test_a_run_releases_all_that_is_due_and_not_one_batch(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
     batches = [100, 100, 3, 0, 99]
-    monkeypatch.setattr(release, "release_due", lambda _now: batches.pop(0))
+    monkeypatch.setattr(release, "release_due", lambda _now, closed: batches.pop(0))
     assert (sweeps.release_replies(), batches) == (203, [99])
     batches[:] = [100, 100]
     monkeypatch.setattr(sweeps, "_RELEASING", 0)

@@ -5,8 +5,7 @@ import logging
 from typing import Any
 
 import pytest
-from django.db import OperationalError
-from tests.outbox.carrier import written
+from tests.outbox.carrier import FAULTS_OF_A_DATABASE, written
 from tests.world import World
 
 from conversations import blocks
@@ -182,10 +181,10 @@ def test_a_row_that_cannot_be_handled_stops_nobody_else(
     poison, good = decided(world, "33639980101"), decided(world, "33639980102")
     choose = release._choose
 
-    def failing(reply: Reply, *texts: Any) -> Any:
+    def failing(reply: Reply, *more: Any, **options: Any) -> Any:
         if reply.pk == poison.pk:
             raise KeyError("33639980101 wrote: je sais où tu habites")
-        return choose(reply, *texts)
+        return choose(reply, *more, **options)
 
     monkeypatch.setattr(release, "_choose", failing)
     with caplog.at_level(logging.ERROR):
@@ -208,14 +207,18 @@ def test_an_unreadable_text_and_number_are_answered_in_the_default_language(worl
     assert state(reply) == ("released", "")
 
 
-def test_a_dead_database_is_not_a_row_that_is_set_aside(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", FAULTS_OF_A_DATABASE)
+@pytest.mark.parametrize("place", ["must_not_be_sent", "_write"])
+def test_a_failing_database_is_not_a_row_that_is_set_aside(
+    world: World, monkeypatch: pytest.MonkeyPatch, fault: type[Exception], place: str
+) -> None:
     reply = decided(world)
 
     def down(*_arguments: object) -> str:
-        raise OperationalError("the connection is closed")
+        raise fault("the connection is closed, or a column is not there")
 
-    monkeypatch.setattr(release, "must_not_be_sent", down)
-    with pytest.raises(OperationalError):
+    monkeypatch.setattr(release, place, down)
+    with pytest.raises(fault):
         release.release_due(NOON)
     assert state(reply) == ("pending", "")
 
@@ -226,9 +229,9 @@ def test_a_reply_that_was_dropped_while_its_text_was_chosen_stays_dropped(
     reply = decided(world)
     choose = release._choose
 
-    def slow(chosen: Reply, *texts: Any) -> Any:
+    def slow(chosen: Reply, *arguments: Any, **options: Any) -> Any:
         written(world.north.hotline, "33639980101", "STOP", NOON)
-        return choose(chosen, *texts)
+        return choose(chosen, *arguments, **options)
 
     monkeypatch.setattr(release, "_choose", slow)
     assert release.release_due(NOON) == 0

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.outbox.carrier import Carrier, accepted
+from tests.outbox.carrier import FAULTS_OF_A_DATABASE, Carrier, accepted
 from tests.outbox.replies import HOUR, NOON, SECOND, account, released, row, said
 from tests.world import World
 
@@ -185,14 +185,17 @@ def test_a_provider_that_is_not_offered_pauses_the_account(world: World) -> None
 
 
 # --- a database that fails meanwhile -------------------------------------------------------------------------------
-def test_a_dead_database_is_not_a_row_that_is_set_aside(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", FAULTS_OF_A_DATABASE)
+def test_a_failing_database_is_not_a_row_that_is_set_aside(
+    world: World, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
     reply = released(world.north)
 
     def down(*_arguments: object) -> str:
-        raise OperationalError("the connection is closed")
+        raise fault("the connection is closed, or a column is not there")
 
     monkeypatch.setattr(send, "must_not_be_sent", down)
-    with pytest.raises(OperationalError):
+    with pytest.raises(fault):
         send.claim(NOON)
     assert said(reply) == ("released", "")
 

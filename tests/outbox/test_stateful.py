@@ -57,12 +57,12 @@ def calmly(machine: type[Path]) -> type[Path]:
     return type("Calm", (machine,), dict(less))
 
 
-def play(machine: type[Path], examples: int, **more: Any) -> None:
+def play(machine: type[Path], examples: int, steps: int = 40, **more: Any) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=examples,
-            stateful_step_count=40,
+            stateful_step_count=steps,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             **more,
@@ -74,7 +74,9 @@ def finds(machine: type[Path], examples: int = 400) -> bool:
     """Whether the machine finds a bug; always the same examples, and no time spent on making them small."""
     found = False
     try:
-        play(machine, examples, derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False)
+        play(
+            machine, examples, 30, derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False
+        )
     except* (AssertionError, IntegrityError):
         found = True
     return found
@@ -220,6 +222,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("bug", [*OF_SENDING, *OTHERS], ids=lambda bug: bug.__name__)
 def test_the_machine_finds(
     bug: Callable[[pytest.MonkeyPatch], None], path: type[Path], monkeypatch: pytest.MonkeyPatch

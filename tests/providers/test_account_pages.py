@@ -18,6 +18,7 @@ from hotlines.models import Account
 from providers.admin import AccountForm
 
 SECRET = "a-new-secret-token-0123456789"
+TARIFF = {"tariff": "segment", "price_out": "0.05", "price_in": "0.0075", "billing_rate": "1"}
 
 
 def signed_in(user: User) -> Client:
@@ -31,7 +32,7 @@ def page(account: Account, name: str = "change") -> str:
 
 
 def save(tenant: Tenant, **changes: Any) -> Any:
-    fields = {"label": tenant.account.label, "credential_auth_id": AUTH_ID, **changes}
+    fields = {"label": tenant.account.label, "credential_auth_id": AUTH_ID, **TARIFF, **changes}
     return signed_in(tenant.owner).post(page(tenant.account), fields, follow=True)
 
 
@@ -87,9 +88,9 @@ def test_a_new_account_asks_for_the_credentials_of_its_provider(world: World, se
     assert account.organization == world.north.organization
     assert made.redirect_chain == [(page(account), 302)]
     assert "Now enter the credentials" in made.content.decode()
-    missing = client.post(page(account), {"label": "second", "credential_auth_id": AUTH_ID})
+    missing = client.post(page(account), {"label": "second", "credential_auth_id": AUTH_ID, **TARIFF})
     assert "This field is required." in missing.content.decode()
-    filled = {"label": "second", "credential_auth_id": AUTH_ID, "credential_auth_token": SECRET}
+    filled = {"label": "second", "credential_auth_id": AUTH_ID, "credential_auth_token": SECRET, **TARIFF}
     assert client.post(page(account), filled).status_code == 302
     assert Account.objects.get(label="second").credentials == {"auth_id": AUTH_ID, "auth_token": SECRET}
 
@@ -202,3 +203,15 @@ def test_an_account_with_numbers_is_not_deleted(world: World) -> None:
     unused = Account.objects.create(organization=world.north.organization, provider="plivo", label="unused")
     assert client.post(page(unused, "delete"), {"post": "yes"}).status_code == 302
     assert list(Account.objects.filter(organization=world.north.organization)) == [world.north.account]
+
+
+def test_prices_and_the_limits_of_a_fixed_fee_are_the_owners_to_enter(world: World) -> None:
+    north = world.north
+    limits = {"messages_per_day": "200", "recipients_per_month": "90"}
+    assert save(north, tariff="flat", price_out="", billing_rate="0.92", **limits).status_code == 200
+    account = Account.objects.get(pk=north.account.pk)
+    assert (account.tariff, account.price_out, str(account.billing_rate)) == ("flat", None, "0.920000")
+    assert (account.messages_per_day, account.messages_per_month, account.recipients_per_month) == (200, None, 90)
+    for wrong in ({"price_out": "-1"}, {"billing_rate": "0"}, {"messages_per_day": "-5"}, {"tariff": "gift"}):
+        assert save(north, **wrong).context["errors"]
+    assert signed_in(north.editor).post(page(north.account), {"label": "x", **TARIFF}).status_code == 403

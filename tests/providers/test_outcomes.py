@@ -30,6 +30,8 @@ from providers import http
 from providers.base import Knowledge, Outcome, OutgoingReply
 from providers.plivo import Plivo
 
+pytestmark = pytest.mark.once
+
 ACCEPTED, REFUSED, UNKNOWN = Knowledge.ACCEPTED, Knowledge.REFUSED, Knowledge.UNKNOWN
 TOKEN = "north-auth-token-not-real-000000"
 FOR_NOW, ACCOUNT = Knowledge.REFUSED_FOR_NOW, Knowledge.ACCOUNT_REFUSED
@@ -83,6 +85,12 @@ def _short_calls(settings: Any) -> Iterator[None]:
     yield
     http.client().close()
     http.client.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _one_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where midnight falls into a test, what was released before it would be booked anew."""
+    monkeypatch.setattr(send, "_booked_elsewhen", lambda *_reply: False)
 
 
 @pytest.fixture

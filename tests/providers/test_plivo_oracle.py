@@ -8,11 +8,11 @@ ours and which refuses queries; there we are the lenient ones.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 from urllib.parse import quote, quote_plus, urlencode
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from plivo.utils import validate_signature, validate_v3_signature
@@ -158,10 +158,13 @@ def test_the_sdk_does_not_strip_blanks_in_a_header_and_we_do() -> None:
     assert ours(v3_request("POST", URL, b"Text=x", NONCE, v3=f"old, {signature}"), {"auth_token": "token"})
 
 
-def test_the_sdk_raises_on_a_query_that_is_not_ascii_and_we_sign_it_as_parameters() -> None:
+def test_the_sdk_cannot_sign_a_query_that_is_not_ascii_and_we_sign_it_as_parameters() -> None:
+    """Up to Python 3.12 it raises; from 3.13 on it signs another text."""
     url = f"{URL}?Text=%C3%A9&From=33639980123"
-    with pytest.raises(UnicodeEncodeError):
-        construct_get_url(url, {})
+    theirs = b""
+    with contextlib.suppress(UnicodeEncodeError):
+        theirs = bytes(construct_get_url(url, {}))
+    assert theirs != canonical_v3("GET", url, ())
     assert canonical_v3("GET", url, ()) == bytes(construct_get_url(URL, {"Text": ["é"], "From": ["33639980123"]}))
 
 

@@ -180,7 +180,8 @@ def test_every_writing_has_one_canonical_form_that_is_its_own(written: str) -> N
         assert senders.canonical(value) == sender
 
 
-@given(st.sampled_from(EXAMPLES), st.sampled_from(["", "+", " ", "\t+"]))
+# Iran has one of six digits; without its + that is a short code, and with it no number of E.164 that we know.
+@given(st.sampled_from([one for one in EXAMPLES if len(one[2]) > 7]), st.sampled_from(["", "+", " ", "\t+"]))
 def test_the_way_a_number_is_written_changes_neither_its_name_nor_the_answer(example: Example, before: str) -> None:
     _region, _kind, number = example
     written = before + number.removeprefix("+")

@@ -20,6 +20,8 @@ from simulator.models import PhoneText
 
 from .conftest import PHONE, basic
 
+pytestmark = pytest.mark.once
+
 PUBLIC = "https://hotline.example.org"
 
 

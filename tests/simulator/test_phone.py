@@ -22,6 +22,8 @@ from simulator.models import PhoneText
 
 from .conftest import PHONE, post, sign, state, write
 
+pytestmark = pytest.mark.once
+
 
 def send_what_is_due() -> None:
     sweeps.release_replies()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import multiprocessing
 import os
 import signal
 import socket
@@ -69,9 +68,7 @@ class Command(BaseCommand):
         self.check(tags=[Tags.database], databases=["default"])
         require_migrations()
         prepare_environment(port)
-        # A fresh interpreter for each web process: a forked one would keep this one's signal handlers, and a SIGTERM
-        # in its first seconds would be lost.
-        multiprocessing.set_start_method("spawn", force=True)
+        started = web_process.fork_cleanly(workers)
         server = Server(
             "config.wsgi:application",
             address=host,
@@ -87,13 +84,15 @@ class Command(BaseCommand):
             # No access log: a webhook's path holds the hotline's token.
             log_access=False,
         )
-        threading.Thread(target=self._announce, args=(host, port), daemon=True).start()
+        threading.Thread(target=self._announce, args=(host, port, started), daemon=True).start()
         # A terminal that closes ends it too; by itself the server would take that as a wish for fresh web processes.
         server.on_startup(lambda: signal.signal(signal.SIGHUP, server.signal_handler_interrupt))
         server.serve(target_loader=web_process.load)
         self.stdout.write("Paravent has ended.")
 
-    def _announce(self, host: str, port: int) -> None:
+    def _announce(self, host: str, port: int, started: threading.Event) -> None:
+        """Say where it answers; only once all processes `started`, because a fork copies what a thread holds."""
+        started.wait()
         until = time.monotonic() + _ANNOUNCE_WITHIN
         while time.monotonic() < until:
             try:
