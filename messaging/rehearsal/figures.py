@@ -1,0 +1,168 @@
+"""What a rehearsal's ledger and a trace's truth say together. Pure.
+
+Only what the provider took, what was written to the hotline, and which levels were announced is asked for: never the
+application's own counters.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .result import Bill, Change, Day, Hour, Result
+from .traces import Message, Trace
+
+_HOUR, _DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The provider took a reply: when, to which number (E.164), and of how many segments."""
+
+    at: datetime.datetime
+    recipient: str
+    segments: int
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Millionths of the currency, for a segment; the limit of replies to one sender; the budget of a day."""
+
+    out: int
+    inbound: int
+    reply_limit: int
+    cap: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of a trace."""
+
+    sent: Sequence[Sent]
+    changes: Sequence[Change]
+    blocks: int
+    false_blocks: int
+    detector_bytes: int
+    judging: Sequence[float]
+    delay: datetime.timedelta
+
+
+def result(trace: Trace, seen: Seen, prices: Prices) -> Result:
+    """The figures of the trace, without its warm-up."""
+    firsts = _first_messages(trace)
+    raiders = {message.sender for message in trace.messages if message.raid}
+    sent = [entry for entry in seen.sent if entry.at >= trace.starts_at]
+    genuine = {sender: at for sender, at in firsts.items() if sender not in raiders}
+    delays = sorted(_delays(genuine, sent, seen.delay))
+    raids = [change.at for change in seen.changes if change.after == "raid" and change.at >= trace.starts_at]
+    begin = trace.raid_starts_at
+    return Result(
+        trace=trace.name,
+        seed=trace.seed,
+        starts_at=trace.starts_at,
+        ends_at=trace.ends_at,
+        messages=len(trace.messages),
+        genuine_senders=len(genuine),
+        raid_senders=len(raiders),
+        with_shield=_bill(sent, raiders, prices),
+        without_shield=_unshielded(trace.messages, raiders, sent, prices),
+        inbound_micros=len(trace.messages) * prices.inbound,
+        served_in_a_day=sum(delay <= _DAY.total_seconds() for delay in delays),
+        served_in_an_hour=sum(delay <= _HOUR.total_seconds() for delay in delays),
+        delays=delays,
+        blocks=seen.blocks,
+        false_blocks=seen.false_blocks,
+        noticed_after=min(((at - begin).total_seconds() for at in raids if at >= begin), default=None)
+        if begin is not None
+        else None,
+        false_alarms=sum(begin is None or at < begin for at in raids),
+        changes=[change for change in seen.changes if change.at >= trace.starts_at],
+        hours=_hours(trace, sent, raiders, prices),
+        days=_days(sent, prices),
+        detector_bytes=seen.detector_bytes,
+        judging_seconds=_percentile(seen.judging, 0.99),
+    )
+
+
+def _first_messages(trace: Trace) -> Mapping[str, datetime.datetime]:
+    """When each sender wrote for the first time; without those who did so in the warm-up."""
+    known = {message.sender for message in trace.warm_up}
+    firsts: dict[str, datetime.datetime] = {}
+    for message in trace.messages:
+        if message.sender not in known:
+            firsts.setdefault(message.sender, message.at)
+    return firsts
+
+
+def _delays(
+    firsts: Mapping[str, datetime.datetime], sent: Iterable[Sent], delay: datetime.timedelta
+) -> Iterable[float]:
+    """Seconds from when each one's first reply was due until it left."""
+    answered: dict[str, datetime.datetime] = {}
+    for entry in sent:
+        answered.setdefault(entry.recipient, entry.at)
+    for sender, at in firsts.items():
+        if sender in answered:
+            yield max((answered[sender] - at - delay).total_seconds(), 0.0)
+
+
+def _bill(sent: Sequence[Sent], raiders: set[str], prices: Prices) -> Bill:
+    return Bill(
+        replies=len(sent),
+        replies_to_raid=sum(entry.recipient in raiders for entry in sent),
+        micros=sum(entry.segments for entry in sent) * prices.out,
+    )
+
+
+def _unshielded(messages: Iterable[Message], raiders: set[str], sent: Sequence[Sent], prices: Prices) -> Bill:
+    """Every message answered at once, up to the limit of each sender, with the text that was sent most."""
+    written = Counter(message.sender for message in messages)
+    answers = {sender: min(count, prices.reply_limit) for sender, count in written.items()}
+    usual = Counter(entry.segments for entry in sent).most_common(1)
+    replies = sum(answers.values())
+    return Bill(
+        replies=replies,
+        replies_to_raid=sum(count for sender, count in answers.items() if sender in raiders),
+        micros=replies * prices.out * (usual[0][0] if usual else 1),
+    )
+
+
+def _hours(trace: Trace, sent: Iterable[Sent], raiders: set[str], prices: Prices) -> list[Hour]:
+    counts: dict[datetime.datetime, Counter[str]] = defaultdict(Counter)
+    for message in trace.messages:
+        counts[_hour(message.at)]["raid" if message.raid else "genuine"] += 1
+    for entry in sent:
+        counts[_hour(entry.at)]["to raid" if entry.recipient in raiders else "to genuine"] += 1
+        counts[_hour(entry.at)]["micros"] += entry.segments * prices.out
+    return [
+        Hour(at, count["genuine"], count["raid"], count["to genuine"], count["to raid"], count["micros"])
+        for at, count in _filled(counts, trace.starts_at)
+    ]
+
+
+def _days(sent: Iterable[Sent], prices: Prices) -> list[Day]:
+    spent: Counter[datetime.datetime] = Counter()
+    for entry in sent:
+        spent[_hour(entry.at).replace(hour=0)] += entry.segments * prices.out
+    return [Day(at, micros, prices.cap) for at, micros in sorted(spent.items())]
+
+
+def _filled(
+    counts: Mapping[datetime.datetime, Counter[str]], start: datetime.datetime
+) -> Iterable[tuple[datetime.datetime, Counter[str]]]:
+    """Each hour from the first to the last, also those without anything."""
+    at = _hour(start)
+    last = max(counts, default=at)
+    while at <= last:
+        yield at, counts.get(at, Counter())
+        at += _HOUR
+
+
+def _hour(moment: datetime.datetime) -> datetime.datetime:
+    return moment.astimezone(datetime.UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _percentile(values: Sequence[float], share: float) -> float:
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)] if values else 0.0
