@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
@@ -26,6 +25,7 @@ class AlertAdmin(ReadOnlyAdmin):
     list_select_related = ("organization", "hotline", "spending", "change")
     list_filter = ("kind", ("organization", ScopedRelatedFilter))
     ordering = ("-at",)
+    readonly_fields = ("what",)
     fieldsets: ClassVar[Any] = ((None, {"fields": ("at", "kind", "what", "told_at", "organization")}),)
 
     @admin.display(description=gettext_lazy("alert"))
@@ -35,9 +35,6 @@ class AlertAdmin(ReadOnlyAdmin):
     @display(description=gettext_lazy("mail"), label={"told": "success", "waits": "info"})  # type: ignore[untyped-decorator]
     def told_badge(self, alert: Alert) -> tuple[str, str]:
         return ("told", _("sent")) if alert.told_at else ("waits", _("waits"))
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return (*super().get_readonly_fields(request, obj), "what")
 
 
 @admin.register(LevelChange)
@@ -49,6 +46,7 @@ class LevelChangeAdmin(ReadOnlyAdmin):
     list_select_related = ("organization", "hotline")
     list_filter = ("after", ("hotline", ScopedRelatedFilter), ("organization", ScopedRelatedFilter))
     ordering = ("-at",)
+    readonly_fields = ("levels", "why")
     fieldsets: ClassVar[Any] = ((None, {"fields": ("at", "hotline", "levels", "why", "organization")}),)
 
     @admin.display(description=gettext_lazy("level"))
@@ -58,6 +56,3 @@ class LevelChangeAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("why"))
     def why(self, change: LevelChange) -> str:
         return sentences.cause(change)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return (*super().get_readonly_fields(request, obj), "levels", "why")

@@ -11,7 +11,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .result import Bill, Change, Day, Hour, Result
+from shield.budgets import Window
+
+from .result import Bill, Change, Day, Hour, Result, quantile
+from .terms import Terms
 from .traces import Message, Trace
 
 _HOUR, _DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
@@ -27,16 +30,6 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Prices:
-    """Millionths of the currency, for a segment; the limit of replies to one sender; the budget of a day."""
-
-    out: int
-    inbound: int
-    reply_limit: int
-    cap: int
-
-
-@dataclass(frozen=True)
 class Seen:
     """What came of a trace."""
 
@@ -46,16 +39,15 @@ class Seen:
     false_blocks: int
     detector_bytes: int
     judging: Sequence[float]
-    delay: datetime.timedelta
 
 
-def result(trace: Trace, seen: Seen, prices: Prices) -> Result:
+def result(trace: Trace, seen: Seen, terms: Terms) -> Result:
     """The figures of the trace, without its warm-up."""
     firsts = _first_messages(trace)
     raiders = {message.sender for message in trace.messages if message.raid}
     sent = [entry for entry in seen.sent if entry.at >= trace.starts_at]
     genuine = {sender: at for sender, at in firsts.items() if sender not in raiders}
-    delays = sorted(_delays(genuine, sent, seen.delay))
+    delays = sorted(_delays(genuine, sent, terms.delay))
     raids = [change.at for change in seen.changes if change.after == "raid" and change.at >= trace.starts_at]
     begin = trace.raid_starts_at
     return Result(
@@ -66,9 +58,9 @@ def result(trace: Trace, seen: Seen, prices: Prices) -> Result:
         messages=len(trace.messages),
         genuine_senders=len(genuine),
         raid_senders=len(raiders),
-        with_shield=_bill(sent, raiders, prices),
-        without_shield=_unshielded(trace.messages, raiders, sent, prices),
-        inbound_micros=len(trace.messages) * prices.inbound,
+        with_shield=_bill(sent, raiders, terms),
+        without_shield=_unshielded(trace.messages, raiders, sent, terms),
+        inbound_micros=len(trace.messages) * terms.in_micros,
         served_in_a_day=sum(delay <= _DAY.total_seconds() for delay in delays),
         served_in_an_hour=sum(delay <= _HOUR.total_seconds() for delay in delays),
         delays=delays,
@@ -79,10 +71,10 @@ def result(trace: Trace, seen: Seen, prices: Prices) -> Result:
         else None,
         false_alarms=sum(begin is None or at < begin for at in raids),
         changes=[change for change in seen.changes if change.at >= trace.starts_at],
-        hours=_hours(trace, sent, raiders, prices),
-        days=_days(sent, prices),
+        hours=_hours(trace, sent, raiders, terms),
+        days=_days(sent, terms),
         detector_bytes=seen.detector_bytes,
-        judging_seconds=_percentile(seen.judging, 0.99),
+        judging_seconds=quantile(sorted(seen.judging), 0.99) or 0.0,
     )
 
 
@@ -108,61 +100,53 @@ def _delays(
             yield max((answered[sender] - at - delay).total_seconds(), 0.0)
 
 
-def _bill(sent: Sequence[Sent], raiders: set[str], prices: Prices) -> Bill:
+def _bill(sent: Sequence[Sent], raiders: set[str], terms: Terms) -> Bill:
     return Bill(
         replies=len(sent),
         replies_to_raid=sum(entry.recipient in raiders for entry in sent),
-        micros=sum(entry.segments for entry in sent) * prices.out,
+        micros=sum(entry.segments for entry in sent) * terms.out_micros,
     )
 
 
-def _unshielded(messages: Iterable[Message], raiders: set[str], sent: Sequence[Sent], prices: Prices) -> Bill:
+def _unshielded(messages: Iterable[Message], raiders: set[str], sent: Sequence[Sent], terms: Terms) -> Bill:
     """Every message answered at once, up to the limit of each sender, with the text that was sent most."""
     written = Counter(message.sender for message in messages)
-    answers = {sender: min(count, prices.reply_limit) for sender, count in written.items()}
+    answers = {sender: min(count, terms.reply_limit) for sender, count in written.items()}
     usual = Counter(entry.segments for entry in sent).most_common(1)
     replies = sum(answers.values())
     return Bill(
         replies=replies,
         replies_to_raid=sum(count for sender, count in answers.items() if sender in raiders),
-        micros=replies * prices.out * (usual[0][0] if usual else 1),
+        micros=replies * terms.out_micros * (usual[0][0] if usual else 1),
     )
 
 
-def _hours(trace: Trace, sent: Iterable[Sent], raiders: set[str], prices: Prices) -> list[Hour]:
+def _hours(trace: Trace, sent: Iterable[Sent], raiders: set[str], terms: Terms) -> list[Hour]:
     counts: dict[datetime.datetime, Counter[str]] = defaultdict(Counter)
     for message in trace.messages:
-        counts[_hour(message.at)]["raid" if message.raid else "genuine"] += 1
+        counts[Window.HOUR.start(message.at)]["raid" if message.raid else "genuine"] += 1
     for entry in sent:
-        counts[_hour(entry.at)]["to raid" if entry.recipient in raiders else "to genuine"] += 1
-        counts[_hour(entry.at)]["micros"] += entry.segments * prices.out
+        counts[Window.HOUR.start(entry.at)]["to raid" if entry.recipient in raiders else "to genuine"] += 1
+        counts[Window.HOUR.start(entry.at)]["micros"] += entry.segments * terms.out_micros
     return [
         Hour(at, count["genuine"], count["raid"], count["to genuine"], count["to raid"], count["micros"])
         for at, count in _filled(counts, trace.starts_at)
     ]
 
 
-def _days(sent: Iterable[Sent], prices: Prices) -> list[Day]:
+def _days(sent: Iterable[Sent], terms: Terms) -> list[Day]:
     spent: Counter[datetime.datetime] = Counter()
     for entry in sent:
-        spent[_hour(entry.at).replace(hour=0)] += entry.segments * prices.out
-    return [Day(at, micros, prices.cap) for at, micros in sorted(spent.items())]
+        spent[Window.DAY.start(entry.at)] += entry.segments * terms.out_micros
+    return [Day(at, micros, terms.cap_micros) for at, micros in sorted(spent.items())]
 
 
 def _filled(
     counts: Mapping[datetime.datetime, Counter[str]], start: datetime.datetime
 ) -> Iterable[tuple[datetime.datetime, Counter[str]]]:
     """Each hour from the first to the last, also those without anything."""
-    at = _hour(start)
+    at = Window.HOUR.start(start)
     last = max(counts, default=at)
     while at <= last:
         yield at, counts.get(at, Counter())
         at += _HOUR
-
-
-def _hour(moment: datetime.datetime) -> datetime.datetime:
-    return moment.astimezone(datetime.UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def _percentile(values: Sequence[float], share: float) -> float:
-    return sorted(values)[min(int(share * len(values)), len(values) - 1)] if values else 0.0

@@ -17,7 +17,7 @@ from organizations import money
 
 from . import plots
 from . import report_words as words
-from .result import Bill, Change, Hour, Result
+from .result import Bill, Change, Hour, Result, quantile
 
 #: Of the JSON; it changes when a key goes or means something else, and stays when one is added.
 FORMAT = "paravent-rehearsal/1"
@@ -72,9 +72,9 @@ def _record(result: Result) -> dict[str, Any]:
         "served_in_an_hour_percent": words.share(result.served_in_an_hour, result.genuine_senders),
         "delay_seconds": {
             "answered": len(result.delays),
-            "median": words.quantile(result.delays, 0.5),
-            "p99": words.quantile(result.delays, 0.99),
-            "most": words.quantile(result.delays, 1.0),
+            "median": quantile(result.delays, 0.5),
+            "p99": quantile(result.delays, 0.99),
+            "most": quantile(result.delays, 1.0),
         },
         "blocks": result.blocks,
         "false_blocks": result.false_blocks,
@@ -242,7 +242,7 @@ def _section(key: str, trace: str, group: Sequence[Result]) -> dict[str, Any]:
         "bands": [_band(band) for band in plots.bands(result.changes, frame)],
         "levels": [_band(plots.Band(name, frame.starts_at, frame.ends_at, 0, 0)) for name in _levels(result)],
         "ticks": [(tick, words.tick(tick.value)) for tick in plots.ticks(frame)],
-        "by_day": len(result.hours) > _MOST_HOURS,
+        "by_day": _by_day(result),
         "messages": _mirrored(result, frame, lambda hour: hour.genuine_messages, lambda hour: hour.raid_messages),
         "replies": _mirrored(result, frame, lambda hour: hour.genuine_replies, lambda hour: hour.raid_replies),
         "bills": _bills(result),
@@ -276,14 +276,18 @@ def _band(band: plots.Band) -> dict[str, Any]:
     }
 
 
+def _by_day(result: Result) -> bool:
+    """Whether a table has a row for each day, because it would have too many for each hour."""
+    return len(result.hours) > _MOST_HOURS
+
+
 def _mirrored(
     result: Result, frame: plots.Frame, genuine: Callable[[Hour], int], raid: Callable[[Hour], int]
 ) -> dict[str, Any]:
     plot = plots.mirror(result.hours, genuine, raid, frame)
-    by_day = len(result.hours) > _MOST_HOURS
     rows: dict[str, tuple[int, int]] = {}
     for hour in result.hours:
-        label = words.date(hour.at) if by_day else words.moment(hour.at)
+        label = words.date(hour.at) if _by_day(result) else words.moment(hour.at)
         before = rows.get(label, (0, 0))
         rows[label] = before[0] + genuine(hour), before[1] + raid(hour)
     return {
@@ -331,7 +335,7 @@ def _spending(result: Result, frame: plots.Frame) -> dict[str, Any]:
 def _waiting(result: Result) -> dict[str, Any]:
     plot = plots.waiting(result.delays, result.genuine_senders)
     portions = (0.5, 0.9, 0.99, 0.999, 1.0)
-    found = ((portion, words.quantile(result.delays, portion)) for portion in portions)
+    found = ((portion, quantile(result.delays, portion)) for portion in portions)
     return {
         "plot": plot,
         "lines": [(line, words.percent(line.value)) for line in plot.lines],

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext, pgettext
 from hotlines import durations
 from organizations import money
 
-from .result import Bill, Result
+from .result import Bill, Result, quantile
 
 #: Invisible characters that some languages cannot be written without.
 _JOINERS = "\u200c\u200d"
@@ -37,11 +37,6 @@ class Tile:
 def share(part: int, whole: int) -> float | None:
     """In per cent, rounded down to the hundredth, so that 100 means all; None where there was nobody."""
     return part * 10_000 // whole / 100 if whole else None
-
-
-def quantile(ascending: Sequence[float], portion: float) -> float | None:
-    """The smallest of the values that `portion` of them do not exceed; None where there is none."""
-    return ascending[max(math.ceil(portion * len(ascending)) - 1, 0)] if ascending else None
 
 
 def days_passed(result: Result) -> int:

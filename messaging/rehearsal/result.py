@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -81,3 +82,8 @@ class Result:
     detector_bytes: int
     #: The 99th percentile of the time that judging one sender took.
     judging_seconds: float
+
+
+def quantile(ascending: Sequence[float], portion: float) -> float | None:
+    """The smallest of the values that `portion` of them do not exceed; None where there is none."""
+    return ascending[max(math.ceil(portion * len(ascending)) - 1, 0)] if ascending else None

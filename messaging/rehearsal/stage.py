@@ -7,7 +7,6 @@ puts a provider in place that takes every message and keeps a ledger, which is t
 from __future__ import annotations
 
 import datetime
-import decimal
 import io
 import sys
 import time
@@ -28,7 +27,6 @@ from django.utils import timezone
 from conversations.models import Conversation, Reply
 from conversations.words import BlockCause, ReplyState
 from hotlines.models import Hotline
-from organizations import money
 from outbox import release, send
 from providers import registry
 from providers.base import Credentials, Knowledge, Outcome, OutgoingReply
@@ -43,6 +41,7 @@ from simulator import demo, signing
 from . import figures
 from .figures import Sent
 from .result import Change, Result
+from .terms import Terms
 from .traces import Message, Trace
 
 _SECOND = datetime.timedelta(seconds=1)
@@ -53,18 +52,6 @@ _IDLE = 300 * _SECOND
 _WEIGH = 15 * _SECOND
 #: What was sent late is counted until then.
 _AFTERMATH = datetime.timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Terms:
-    """The hotline that is rehearsed. Money is the hotline's own, durations are seconds."""
-
-    reply_limit: int = 5
-    price_out: decimal.Decimal = decimal.Decimal("0.0763")
-    price_in: decimal.Decimal = decimal.Decimal("0.0075")
-    day_budget: decimal.Decimal = decimal.Decimal(50)
-    replies_per_hour: int = 60
-    delay_seconds: int = 0
 
 
 @dataclass
@@ -119,15 +106,8 @@ class Stage:
             false_blocks=early.count() + conversations.filter(block_cause=BlockCause.PERSON).count(),
             detector_bytes=self.detector_bytes,
             judging=self.judging,
-            delay=datetime.timedelta(seconds=self.terms.delay_seconds),
         )
-        prices = figures.Prices(
-            out=money.micros(self.terms.price_out),
-            inbound=money.micros(self.terms.price_in),
-            reply_limit=self.terms.reply_limit,
-            cap=money.micros(self.terms.day_budget),
-        )
-        return figures.result(self.trace, seen, prices)
+        return figures.result(self.trace, seen, self.terms)
 
     def _open(self) -> None:
         timezone.now = lambda: self.now
@@ -150,16 +130,10 @@ class Stage:
         account, organization = self.hotline.account, self.hotline.organization
         account.price_out, account.price_in = self.terms.price_out, self.terms.price_in
         account.save()
-        organization.day_budget, organization.month_budget = self.terms.day_budget, 31 * self.terms.day_budget
+        organization.day_budget, organization.month_budget = self.terms.day_budget, self.terms.month_budget
         organization.save()
-        for name, value in {
-            "reply_limit": self.terms.reply_limit,
-            "day_budget": self.terms.day_budget,
-            "month_budget": 31 * self.terms.day_budget,
-            "replies_per_hour": self.terms.replies_per_hour,
-            "delay_seconds": self.terms.delay_seconds,
-        }.items():
-            setattr(self.hotline, name, value)
+        for name in ("reply_limit", "day_budget", "month_budget", "replies_per_hour", "delay_seconds"):
+            setattr(self.hotline, name, getattr(self.terms, name))
         self.hotline.full_clean()
         self.hotline.save()
 

@@ -12,22 +12,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests import pages
 from tests.bench.report import machine
 from tests.chaos.evidence import Evidence
 from tests.chaos.verdict import KINDS, Verdict
 
-BEGIN, END = "<!-- chaos: begin -->", "<!-- chaos: end -->"
+PART = "chaos"
 _PACKAGES = ("Django", "granian", "celery", "psycopg")
 
 
 def write(page: Path, verdict: Verdict, arguments: Sequence[str]) -> None:
-    """Put the result between the marks of `page`; what stands around them stays. Raises `ValueError` without them."""
-    text = page.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ValueError(f"{page} lacks the marks {BEGIN} and {END}")
-    head, _, rest = text.partition(BEGIN)
-    tail = rest.partition(END)[2]
-    page.write_text(f"{head}{BEGIN}\n{section(verdict, arguments)}{END}{tail}")
+    """Put the result into its part of `page`."""
+    pages.put(page, PART, section(verdict, arguments))
 
 
 def section(verdict: Verdict, arguments: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests import pages
 from tests.chaos import evidence, plan, report, verdict
 from tests.chaos.evidence import Call, Evidence, MessageRow, Outage, ReplyRow
 from tests.chaos.generator import Attempt
@@ -397,16 +398,10 @@ def test_the_provider_s_ledger_is_read_as_it_was_written(tmp_path: Path) -> None
     assert calls == [Call(5.5, "slow", True, "id", "1", "2", "t", reply.replace("-", ""))]
 
 
-def test_the_page_keeps_its_own_text(tmp_path: Path) -> None:
+def test_the_page_has_the_command_and_the_figures(tmp_path: Path) -> None:
     page = tmp_path / "reliability.md"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    page.write_text("before\n{}\nold\n{}\nafter\n".format(*pages.marks(report.PART)))
     report.write(page, verdict.judge(well()), ["--messages", "400", "--write", "docs/reliability.md"])
     text = page.read_text()
-    assert text.startswith(f"before\n{report.BEGIN}\n")
-    assert text.endswith(f"{report.END}\nafter\n")
-    assert "old" not in text
     assert "`python -m tests.chaos --messages 400`" in text
     assert f"| {verdict.LOST} | 0 |" in text
-    page.write_text("no marks")
-    with pytest.raises(ValueError, match="lacks the marks"):
-        report.write(page, verdict.judge(well()), [])

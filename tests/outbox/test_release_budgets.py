@@ -14,6 +14,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 from tests.outbox.carrier import Carrier, written
 from tests.outbox.replies import HOUR, NOON, SECOND, row, said
+from tests.shield.crowd import stranger, strangers
 from tests.world import World, build_world
 
 from conversations.models import Reply
@@ -33,13 +34,6 @@ def budget(hotline: Hotline, **changes: Any) -> None:
     Hotline.objects.filter(pk=hotline.pk).update(**changes)
 
 
-def write(hotline: Hotline, count: int, first: int = 0, at: datetime.datetime = NOON) -> list[Reply]:
-    """So many new senders write once."""
-    replies = [written(hotline, f"336399{number:05}", at=at) for number in range(first, first + count)]
-    assert all(replies)
-    return [reply for reply in replies if reply is not None]
-
-
 def states(replies: list[Reply]) -> list[str]:
     found = dict(Reply.objects.values_list("pk", "state"))
     return [found[reply.pk] for reply in replies]
@@ -54,7 +48,7 @@ def spent(scope: str, window: str = "day", at: datetime.datetime = NOON) -> list
 # --- money ------------------------------------------------------------------------------------------------------------
 def test_replies_beyond_the_days_budget_wait_for_the_next_day(world: World) -> None:
     budget(world.north.hotline, day_budget="0.20")
-    replies = write(world.north.hotline, 6)
+    replies = strangers(world.north.hotline, 6)
     assert release.release_due(NOON) == 4
     assert release.release_due(NOON + HOUR) == 0
     assert states(replies) == ["released"] * 4 + ["pending"] * 2
@@ -66,7 +60,7 @@ def test_replies_beyond_the_days_budget_wait_for_the_next_day(world: World) -> N
 
 def test_what_waits_for_a_budget_expires_after_a_day(world: World) -> None:
     budget(world.north.hotline, day_budget=0, month_budget=0)
-    [reply] = write(world.north.hotline, 1)
+    [reply] = strangers(world.north.hotline, 1)
     assert release.release_due(NOON) == 0
     assert release.expire(NOON + 24 * HOUR) == 1
     assert said(reply) == ("expired", "expired")
@@ -74,7 +68,7 @@ def test_what_waits_for_a_budget_expires_after_a_day(world: World) -> None:
 
 def test_a_months_budget_ends_what_a_days_would_allow(world: World) -> None:
     budget(world.north.hotline, month_budget="0.10")
-    write(world.north.hotline, 3)
+    strangers(world.north.hotline, 3)
     assert [release.release_due(NOON), release.release_due(MIDNIGHT)] == [2, 0]
 
 
@@ -88,9 +82,9 @@ def test_an_organizations_budget_is_for_all_its_numbers_and_for_no_others(world:
         template.pk, template.hotline = None, second
         template.save()
     Organization.objects.filter(pk=world.north.organization.pk).update(day_budget="0.15")
-    write(world.north.hotline, 2)
-    write(second, 2, first=10)
-    write(world.south.hotline, 4, first=20)
+    strangers(world.north.hotline, 2)
+    strangers(second, 2, first=10)
+    strangers(world.south.hotline, 4, first=20)
     release.release_due(NOON)
     assert Reply.objects.filter(state="released", organization=world.north.organization).count() == 3
     assert Reply.objects.filter(state="released", organization=world.south.organization).count() == 4
@@ -98,8 +92,8 @@ def test_an_organizations_budget_is_for_all_its_numbers_and_for_no_others(world:
 
 def test_the_platforms_budget_is_for_all(world: World, settings: Any) -> None:
     settings.PLATFORM_DAY_BUDGET = decimal.Decimal("0.15")
-    write(world.north.hotline, 2)
-    write(world.south.hotline, 2, first=10)
+    strangers(world.north.hotline, 2)
+    strangers(world.south.hotline, 2, first=10)
     release.release_due(NOON)
     assert Reply.objects.filter(state="released").count() == 3
 
@@ -107,8 +101,8 @@ def test_the_platforms_budget_is_for_all(world: World, settings: Any) -> None:
 def test_a_number_without_room_keeps_no_other_waiting(world: World) -> None:
     """However many of its replies stand before theirs."""
     budget(world.north.hotline, day_budget=0)
-    write(world.north.hotline, 12)
-    replies = write(world.south.hotline, 2, first=20, at=NOON + SECOND)
+    strangers(world.north.hotline, 12)
+    replies = strangers(world.south.hotline, 2, first=20, at=NOON + SECOND)
     assert release.release_due(NOON + SECOND, limit=5) == 2
     assert states(replies) == ["released"] * 2
 
@@ -116,7 +110,7 @@ def test_a_number_without_room_keeps_no_other_waiting(world: World) -> None:
 def test_no_text_is_chosen_for_what_waits_for_a_budget(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A raid's replies wait for hours, and are looked at every second."""
     budget(world.north.hotline, day_budget="0.20")
-    write(world.north.hotline, 6)
+    strangers(world.north.hotline, 6)
     assert release.release_due(NOON) == 4
     chosen: list[object] = []
     monkeypatch.setattr(release, "_choose", lambda *arguments, **_options: chosen.append(arguments))
@@ -126,7 +120,7 @@ def test_no_text_is_chosen_for_what_waits_for_a_budget(world: World, monkeypatch
 
 def test_a_raised_budget_is_used_at_once_and_a_lowered_one_takes_nothing_back(world: World) -> None:
     budget(world.north.hotline, day_budget="0.10")
-    write(world.north.hotline, 5)
+    strangers(world.north.hotline, 5)
     assert release.release_due(NOON) == 2
     budget(world.north.hotline, day_budget="0.15")
     assert release.release_due(NOON + SECOND) == 1
@@ -139,7 +133,7 @@ def test_a_raised_budget_is_used_at_once_and_a_lowered_one_takes_nothing_back(wo
 
 def test_a_text_of_two_segments_is_booked_at_the_price_of_two(world: World) -> None:
     world.north.hotline.reply_templates.update(text="Réponse. " * 20)
-    [reply] = write(world.north.hotline, 1)
+    [reply] = strangers(world.north.hotline, 1)
     release.release_due(NOON)
     assert (row(reply).segments, row(reply).reserved_micros) == (2, 2 * PRICE)
     assert spent("hotline") == [(2 * PRICE, 1)]
@@ -147,19 +141,19 @@ def test_a_text_of_two_segments_is_booked_at_the_price_of_two(world: World) -> N
 
 def test_repeats_leave_a_fifth_of_the_money_to_first_replies(world: World) -> None:
     budget(world.north.hotline, day_budget="0.50")
-    write(world.north.hotline, 7)
+    strangers(world.north.hotline, 7)
     assert release.release_due(NOON) == 7
-    repeats = [written(world.north.hotline, f"336399{number:05}", at=NOON + SECOND) for number in range(2)]
+    repeats = [written(world.north.hotline, stranger(number), at=NOON + SECOND) for number in range(2)]
     # The first of them is sent, so that the second may be.
     assert release.release_due(NOON + SECOND) == 1
-    first = write(world.north.hotline, 2, first=50, at=NOON + 2 * SECOND)
+    first = strangers(world.north.hotline, 2, first=50, at=NOON + 2 * SECOND)
     assert release.release_due(NOON + 2 * SECOND) == 2
     assert sorted(states([reply for reply in repeats if reply])) == ["pending", "released"]
     assert states(first) == ["released"] * 2
 
 
 def test_a_failed_write_books_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    [reply] = write(world.north.hotline, 1)
+    [reply] = strangers(world.north.hotline, 1)
 
     def fail(_self: ledger.Book) -> None:
         raise RuntimeError("the process dies here")
@@ -173,10 +167,10 @@ def test_a_failed_write_books_nothing(world: World, monkeypatch: pytest.MonkeyPa
 # --- replies per hour -------------------------------------------------------------------------------------------------
 def test_a_number_answers_so_many_in_an_hour_and_first_replies_before_repeats(world: World) -> None:
     budget(world.north.hotline, replies_per_hour=3)
-    write(world.north.hotline, 2)
+    strangers(world.north.hotline, 2)
     assert release.release_due(NOON) == 2
-    repeat = written(world.north.hotline, "33639900000", at=NOON + SECOND)
-    firsts = write(world.north.hotline, 6, first=10, at=NOON + SECOND)
+    repeat = written(world.north.hotline, stranger(0), at=NOON + SECOND)
+    firsts = strangers(world.north.hotline, 6, first=10, at=NOON + SECOND)
     assert release.release_due(NOON + SECOND) == 4  # six in two hours, and two are used
     assert states(firsts) == ["released"] * 4 + ["pending"] * 2
     assert release.release_due(NOON + 19 * 60 * SECOND) == 0
@@ -191,21 +185,21 @@ def test_a_number_answers_so_many_in_an_hour_and_first_replies_before_repeats(wo
 # --- one number, one country ------------------------------------------------------------------------------------------
 def test_one_number_gets_so_many_replies_a_day_from_all_numbers_together(world: World, settings: Any) -> None:
     settings.DESTINATION_REPLIES_PER_DAY = 2
-    replies = [written(tenant.hotline, "33639900001", at=NOON) for tenant in world.tenants for _ in range(2)]
+    replies = [written(tenant.hotline, stranger(1), at=NOON) for tenant in world.tenants for _ in range(2)]
     assert release.release_due(NOON) == 4
     assert sorted(states([reply for reply in replies if reply])) == ["dropped", "dropped", "released", "released"]
     assert {said(reply)[1] for reply in replies if reply and said(reply)[0] == "dropped"} == {"one number a day"}
-    write(world.north.hotline, 1, first=7)
+    strangers(world.north.hotline, 1, first=7)
     assert release.release_due(NOON) == 1
-    again = written(world.south.hotline, "33639900001", at=MIDNIGHT)
+    again = written(world.south.hotline, stranger(1), at=MIDNIGHT)
     assert again is not None
     assert release.release_due(MIDNIGHT) == 1
     assert row(again).state == "released"
 
 
 def test_what_counts_a_number_is_gone_with_its_day_and_links_nothing(world: World) -> None:
-    write(world.north.hotline, 1, at=timezone.now())
-    write(world.south.hotline, 1, at=timezone.now())
+    strangers(world.north.hotline, 1, at=timezone.now())
+    strangers(world.south.hotline, 1, at=timezone.now())
     release.release_due(timezone.now())
     keys = set(Spending.objects.filter(scope="destination").values_list("key", flat=True))
     assert len(keys) == 1
@@ -220,7 +214,7 @@ def test_what_counts_a_number_is_gone_with_its_day_and_links_nothing(world: Worl
 def test_a_countrys_replies_wait_for_the_next_hour_and_others_do_not(world: World, settings: Any) -> None:
     settings.COUNTRY_REPLIES_PER_HOUR = 1
     budget(world.north.hotline, countries=["FR", "BE"])
-    french = write(world.north.hotline, 2)
+    french = strangers(world.north.hotline, 2)
     belgian = written(world.north.hotline, "32470123456", at=NOON + SECOND)
     assert belgian is not None
     assert release.release_due(NOON + SECOND) == 3
@@ -237,7 +231,7 @@ def flat(world: World, **limits: int) -> None:
 
 def test_a_flat_tariff_is_limited_in_messages(world: World) -> None:
     flat(world, messages_per_day=2)
-    write(world.north.hotline, 3)
+    strangers(world.north.hotline, 3)
     release.release_due(NOON)
     assert Reply.objects.filter(state="released").count() == 2
     assert release.release_due(MIDNIGHT) == 1
@@ -246,10 +240,10 @@ def test_a_flat_tariff_is_limited_in_messages(world: World) -> None:
 
 def test_a_flat_tariff_is_limited_in_recipients_and_those_it_has_go_on(world: World) -> None:
     flat(world, recipients_per_day=2)
-    write(world.north.hotline, 3)
+    strangers(world.north.hotline, 3)
     assert release.release_due(NOON) == 3
     assert Reply.objects.filter(state="pending").get().due_at == MIDNIGHT
-    again = written(world.north.hotline, "33639900000", at=NOON + SECOND)
+    again = written(world.north.hotline, stranger(0), at=NOON + SECOND)
     assert again is not None
     assert release.release_due(NOON + SECOND) == 1
     assert row(again).state == "released"
@@ -264,7 +258,7 @@ def ended(reply: Reply, state: str, cost: str | None = None, at: datetime.dateti
 
 
 def test_what_never_left_is_given_back(world: World) -> None:
-    replies = write(world.north.hotline, 3)
+    replies = strangers(world.north.hotline, 3)
     release.release_due(NOON)
     for reply, state in zip(replies, ("failed", "expired", "dropped"), strict=True):
         ended(reply, state)
@@ -274,7 +268,7 @@ def test_what_never_left_is_given_back(world: World) -> None:
 
 
 def test_the_providers_price_takes_the_place_of_ours(world: World) -> None:
-    cheap, dear = write(world.north.hotline, 2)
+    cheap, dear = strangers(world.north.hotline, 2)
     release.release_due(NOON)
     ended(cheap, "sent", cost="0.01")
     ended(dear, "sent", cost="0.20")
@@ -285,7 +279,7 @@ def test_the_providers_price_takes_the_place_of_ours(world: World) -> None:
 
 def test_a_providers_currency_is_changed(world: World) -> None:
     Account.objects.update(billing_rate="0.9")
-    [reply] = write(world.north.hotline, 1)
+    [reply] = strangers(world.north.hotline, 1)
     release.release_due(NOON)
     ended(reply, "sent", cost="0.04")
     ledger.settle()
@@ -294,18 +288,18 @@ def test_a_providers_currency_is_changed(world: World) -> None:
 
 def test_a_bill_above_the_cap_is_counted_and_nothing_more_leaves(world: World) -> None:
     budget(world.north.hotline, day_budget="0.10")
-    reply, _other = write(world.north.hotline, 2)
+    reply, _other = strangers(world.north.hotline, 2)
     release.release_due(NOON)
     ended(reply, "sent", cost="0.30")
     ledger.settle()
     assert spent("hotline") == [(350_000, 2)]
-    write(world.north.hotline, 1, first=9)
+    strangers(world.north.hotline, 1, first=9)
     assert release.release_due(NOON + SECOND) == 0
     assert spent("hotline") == [(350_000, 2)]
 
 
 def test_what_is_in_doubt_stays_reserved(world: World) -> None:
-    replies = write(world.north.hotline, 4)
+    replies = strangers(world.north.hotline, 4)
     release.release_due(NOON)
     now = timezone.now()
     ended(replies[0], "sent", at=now - 2 * DAY)
@@ -321,9 +315,9 @@ def test_what_is_in_doubt_stays_reserved(world: World) -> None:
 def test_what_leaves_on_another_day_is_booked_on_that_day(world: World, carrier: Carrier) -> None:
     """Whatever kept it: the day's bill is never more than the day's budget."""
     budget(world.north.hotline, day_budget="0.05")
-    [kept] = write(world.north.hotline, 1)
+    [kept] = strangers(world.north.hotline, 1)
     release.release_due(NOON)
-    [other] = write(world.north.hotline, 1, first=5, at=MIDNIGHT)
+    [other] = strangers(world.north.hotline, 1, first=5, at=MIDNIGHT)
     assert release.release_due(MIDNIGHT) == 1
     assert send.send_one(MIDNIGHT)
     assert (states([kept, other]), len(carrier.ledger)) == (["pending", "sent"], 1)
@@ -341,8 +335,8 @@ def test_thirty_two_workers_together_spend_what_one_would() -> None:
     budget(world.north.hotline, day_budget="3.00")
     Organization.objects.filter(pk=world.north.organization.pk).update(day_budget="2.00")
     now = timezone.now()
-    write(world.north.hotline, 120, at=now)
-    write(world.south.hotline, 30, first=200, at=now)
+    strangers(world.north.hotline, 120, at=now)
+    strangers(world.south.hotline, 30, first=200, at=now)
     begin = threading.Barrier(32)
 
     def work(number: int) -> None:

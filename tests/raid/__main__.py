@@ -13,14 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tests import pages
 from tests.raid.verdict import RUNS, Bar, Run, failures, table
 
 ROOT = Path(__file__).resolve().parents[2]
-_BEGIN, _END = "<!-- make raid -->", "<!-- end of make raid -->"
 
 
 def main() -> int:
@@ -33,37 +32,29 @@ def main() -> int:
     options = parser.parse_args()
     runs = [run for run in RUNS if not options.only or run.trace in options.only]
     began = time.monotonic()
-    work = [(run, seed) for seed in range(1, options.seeds + 1) for run in runs]
-    found: dict[Run, list[dict[str, Any]]] = {run: [] for run in runs}
-    with ThreadPoolExecutor(options.jobs) as pool:
-        for (run, seed), result in zip(work, pool.map(lambda one: rehearse(*one, options.raid), work), strict=True):
-            found[run].append(result)
-            _say(f"{run.label}, seed {seed}: {result['served_in_a_day']} of {result['genuine_senders']} genuine served")
+    found: dict[Run, list[dict[str, Any]]] = {}
+    for run in runs:
+        found[run] = rehearse(run, options)
+        served, wrote = (sum(result[what] for result in found[run]) for what in ("served_in_a_day", "genuine_senders"))
+        _say(f"{run.label}: {served} of {wrote} genuine senders served after {time.monotonic() - began:.0f} s")
     missed: list[Bar] = [bar for run in runs for bar in failures(run, found[run])]
     page = table(found, options.raid, time.monotonic() - began)
     _say(page)
     for bar in missed:
         _say(f"MISSED: {bar}")
     if options.write:
-        _put(Path(options.write), page)
+        pages.put(Path(options.write), "raid", f"{page}\n")
     return 1 if missed else 0
 
 
-def rehearse(run: Run, seed: int, raid: int) -> dict[str, Any]:
-    """The result of one trace, as `rehearse --json` writes it."""
+def rehearse(run: Run, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The results of one trace, one for each seed, as `rehearse --json` writes them."""
     with tempfile.TemporaryDirectory() as folder:
         outcome = Path(folder) / "report.json"
-        arguments = [*run.arguments(raid), "--seed", str(seed), "--quiet", "--json", str(outcome)]
-        command = [sys.executable, "manage.py", "rehearse", *arguments]
+        command = [sys.executable, "manage.py", "rehearse", *run.arguments(options.raid), "--quiet"]
+        command += ["--seeds", str(options.seeds), "--jobs", str(options.jobs), "--json", str(outcome)]
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        [result] = json.loads(outcome.read_text())["results"]
-        return dict(result)
-
-
-def _put(page: Path, text: str) -> None:
-    before, _begin, rest = page.read_text().partition(_BEGIN)
-    _old, _end, after = rest.partition(_END)
-    page.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}")
+        return list(json.loads(outcome.read_text())["results"])
 
 
 def _say(line: str) -> None:

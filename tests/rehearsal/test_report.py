@@ -22,7 +22,7 @@ from tests.rehearsal.results import DAY, HOUR, START, empty, raid, result
 
 from rehearsal import report
 from rehearsal import report_words as words
-from rehearsal.result import Bill, Change, Day, Hour, Result
+from rehearsal.result import Bill, Change, Day, Hour, Result, quantile
 
 FOLDER = str(ROOT / "messaging/rehearsal/templates")
 HOSTILE = "</style></title><script>alert(1)</script>\x1b[31m\u202e\"'&amp; {{ 1 }} %(count)s"
@@ -281,7 +281,7 @@ def test_noticed_or_not() -> None:
 
 @given(st.lists(st.floats(0, 1e9), min_size=1).map(sorted), st.floats(0.001, 1))
 def test_a_quantile_is_not_exceeded_by_its_portion(delays: list[float], portion: float) -> None:
-    found = words.quantile(delays, portion)
+    found = quantile(delays, portion)
     assert found in delays
     assert sum(delay <= found for delay in delays) >= portion * len(delays) - 1e-6
 

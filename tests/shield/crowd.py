@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 
 from tests.outbox.carrier import written
 from tests.outbox.replies import NOON
@@ -25,14 +26,18 @@ def strangers(
     hotline: Hotline, count: int, *, first: int = 0, at: datetime.datetime = NOON, text: str | None = None
 ) -> list[Reply]:
     """So many new senders write once, with words of their own or all with `text`."""
-    replies = [written(hotline, stranger(number), text, at) for number in range(first, first + count)]
-    assert all(replies)
-    return [reply for reply in replies if reply is not None]
+    return _first_replies(hotline, map(stranger, range(first, first + count)), at, text)
 
 
 def neighbours(hotline: Hotline, count: int, *, first: int = 0, at: datetime.datetime = NOON) -> list[Reply]:
     """So many new senders of one block write once, with words of their own."""
-    replies = [written(hotline, neighbour(number), None, at) for number in range(first, first + count)]
+    return _first_replies(hotline, map(neighbour, range(first, first + count)), at)
+
+
+def _first_replies(
+    hotline: Hotline, numbers: Iterable[str], at: datetime.datetime, text: str | None = None
+) -> list[Reply]:
+    replies = [written(hotline, number, text, at) for number in numbers]
     assert all(replies)
     return [reply for reply in replies if reply is not None]
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import argparse
-import decimal
+import dataclasses
 import pickle
 import subprocess
 import sys
@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from rehearsal import report, scratch, traces
 from rehearsal.result import Result
+from rehearsal.terms import Terms
 
 _CHILD = "--on-stage"
 _SIZES = ("days", "genuine", "raid", "lookalikes")
@@ -42,29 +43,28 @@ class Command(BaseCommand):
         parser.add_argument("--jobs", type=int, default=1, help="so many at a time")
         for size in _SIZES:
             parser.add_argument(f"--{size}", type=int)
-        parser.add_argument("--reply-limit", type=int, help="replies to one sender (5)")
-        parser.add_argument("--price-out", type=decimal.Decimal, help="a reply's segment (0.0763)")
-        parser.add_argument("--price-in", type=decimal.Decimal, help="an inbound message (0.0075)")
-        parser.add_argument("--day-budget", type=decimal.Decimal, help="for the replies of a day (50)")
-        parser.add_argument("--replies-per-hour", type=int, help="60")
-        parser.add_argument("--delay-seconds", type=int, help="the safety delay (0)")
+        for term in dataclasses.fields(Terms):
+            option = f"--{term.name.replace('_', '-')}"
+            words = f"{term.metadata['help']} ({term.default})"
+            parser.add_argument(option, type=type(term.default), default=term.default, help=words)
         parser.add_argument("--json", metavar="FILE", help="write the report as JSON too")
         parser.add_argument("--html", metavar="FILE", help="write the report as a page with plots too")
         parser.add_argument("--quiet", action="store_true", help="no progress bar")
-        parser.add_argument(_CHILD, dest="on_stage", metavar="FILE", help=argparse.SUPPRESS)
+        parser.add_argument(_CHILD, dest="on_stage", metavar="FOLDER", help=argparse.SUPPRESS)
 
     def handle(self, **options: Any) -> None:
         if options["on_stage"]:
-            return self._on_stage(options)
+            return _on_stage(Path(options["on_stage"]), quiet=options["quiet"])
         if options["save"]:
-            trace = _trace(options)
+            trace = _trace(options, options["seed"])
             Path(options["save"]).write_text("".join(traces.dump(trace)))
             self.stdout.write(f"{len(trace.messages)} messages are in {options['save']}.")
             return None
-        _trace({**options, "check": True})
+        terms = Terms(**{term.name: options[term.name] for term in dataclasses.fields(Terms)})
         seeds = range(options["seed"], options["seed"] + max(options["seeds"], 1))
         with ThreadPoolExecutor(max(options["jobs"], 1)) as pool:
-            results = list(pool.map(lambda seed: _rehearse(seed, options), seeds))
+            played = pool.map(lambda seed: _rehearse(_trace(options, seed), terms, quiet=options["quiet"]), seeds)
+            results = list(played)
         self.stdout.write(report.as_text(results))
         for name, made in (("json", report.as_json), ("html", report.as_html)):
             if options[name]:
@@ -72,49 +72,45 @@ class Command(BaseCommand):
                 self.stdout.write(f"The report is in {options[name]}.")
         return None
 
-    def _on_stage(self, options: dict[str, Any]) -> None:
-        """In the process that `_rehearse` starts."""
-        if not settings.DEMO or not settings.SIMULATOR:
-            raise CommandError("This option is for a process that `rehearse` starts itself. Nothing was done.")
-        from rehearsal.stage import Stage, Terms  # noqa: PLC0415  the simulator's models exist only here
 
-        names = ("reply_limit", "price_out", "price_in", "day_budget", "replies_per_hour", "delay_seconds")
-        terms = Terms(**{name: options[name] for name in names if options[name] is not None})
-        bar = (lambda _share: None) if options["quiet"] else _bar(f"{options['trace'] or 'trace'} {options['seed']}")
-        result = Stage(_trace(options), terms, bar).play()
-        Path(options["on_stage"]).write_bytes(pickle.dumps(result))
-
-
-def _trace(options: dict[str, Any]) -> traces.Trace:
+def _trace(options: dict[str, Any], seed: int) -> traces.Trace:
     """Raises `CommandError` with a sentence that says what is wrong."""
     if bool(options["trace"]) == bool(options["source"]):
         raise CommandError(f"Name a trace, or a file with --from. There are: {', '.join(traces.TRACES)}.")
+    sizes = {size: options[size] for size in _SIZES if options[size] is not None}
+    if options["source"] and (sizes or options["seeds"] > 1):
+        raise CommandError("A trace from a file has its own size and seed. Nothing was rehearsed.")
     try:
         if options["source"]:
             with Path(options["source"]).open() as lines:
                 return traces.read(lines)
-        sizes = {size: options[size] for size in _SIZES if options[size] is not None}
-        return traces.make(options["trace"], options["seed"], **sizes)
+        return traces.make(options["trace"], seed, **sizes)
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise CommandError(f"{error} Nothing was rehearsed.") from error
 
 
-def _rehearse(seed: int, options: dict[str, Any]) -> Result:
-    """One trace in a process and a folder of its own."""
-    with tempfile.TemporaryDirectory(prefix="paravent-rehearsal-") as folder:
-        outcome = Path(folder) / "result"
-        command = [sys.executable, sys.argv[0], "rehearse", _CHILD, str(outcome), "--seed", str(seed)]
-        command += [options["trace"]] if options["trace"] else ["--from", options["source"]]
-        passed = (*_SIZES, "reply_limit", "price_out", "price_in", "day_budget", "replies_per_hour", "delay_seconds")
-        for name in passed:
-            if options[name] is not None:
-                command += [f"--{name.replace('_', '-')}", str(options[name])]
-        command += ["--quiet"] if options["quiet"] else []
-        done = subprocess.run(command, env=scratch.environment(Path(folder)), check=False)  # noqa: S603  ourselves
+# --- a process and a folder of its own for each trace -----------------------------------------------------------------
+def _rehearse(trace: traces.Trace, terms: Terms, *, quiet: bool) -> Result:
+    with tempfile.TemporaryDirectory(prefix="paravent-rehearsal-") as name:
+        folder = Path(name)
+        (folder / "task").write_bytes(pickle.dumps((trace, terms)))
+        command = [sys.executable, sys.argv[0], "rehearse", _CHILD, name, *(["--quiet"] if quiet else [])]
+        done = subprocess.run(command, env=scratch.environment(folder), check=False)  # noqa: S603  ourselves
         if done.returncode:
-            raise CommandError(f"Seed {seed} could not be rehearsed; what it said stands above.")
-        result: Result = pickle.loads(outcome.read_bytes())  # noqa: S301  our own process wrote it
+            raise CommandError(f"Seed {trace.seed} could not be rehearsed; what it said stands above.")
+        result: Result = pickle.loads((folder / "result").read_bytes())  # noqa: S301  our own process wrote it
         return result
+
+
+def _on_stage(folder: Path, *, quiet: bool) -> None:
+    """In the process that `_rehearse` starts."""
+    if not settings.DEMO or not settings.SIMULATOR:
+        raise CommandError("This option is for a process that `rehearse` starts itself. Nothing was done.")
+    from rehearsal.stage import Stage  # noqa: PLC0415  the simulator's models exist only here
+
+    trace, terms = pickle.loads((folder / "task").read_bytes())  # noqa: S301  our own process wrote it
+    bar = (lambda _share: None) if quiet else _bar(f"{trace.name} {trace.seed}")
+    (folder / "result").write_bytes(pickle.dumps(Stage(trace, terms, bar).play()))
 
 
 def _bar(label: str) -> Any:
