@@ -22,10 +22,10 @@ from conversations.models import Message
 from conversations.words import Disposition
 from hotlines.models import Account, Hotline
 from organizations.models import Organization
-from outbox import alerts, faults
+from outbox import alerts, detaching, faults
 from privacy import vault
 from providers import masks, reading
-from providers.base import LogEntry, LogQuery, LogTerms, LogUnavailable
+from providers.base import LogEntry, LogQuery, LogTerms, Unavailable
 from providers.models import LogReading
 
 from .rows import stored_id
@@ -60,7 +60,7 @@ def _reconcile_all(missed: Counter[Hotline]) -> None:
             terms = reading.terms(account)
             if terms is not None:
                 _reconcile(account, terms, timezone.now(), missed)
-        except LogUnavailable as error:
+        except Unavailable as error:
             log.warning("the list of account %s cannot be read now: %s", account.pk, error)
         except faults.OF_THE_DATABASE:  # it is the database that fails, and not this account
             raise
@@ -102,7 +102,10 @@ def _count(
     for name in named.keys() - known.keys():
         entry = named[name]
         hotline = _hotline_of(entry, hotlines)
-        if hotline is not None and not _kept_unreadable(entry, hotline) and _store(account, hotline, entry, name):
+        if hotline is None or _kept_unreadable(entry, hotline) or not _store(account, hotline, entry, name):
+            continue
+        # Nobody is alarmed by what did not come because the number was taken off: that was told when it was decided.
+        if not detaching.was_off(hotline, entry.at - SETTLED_AFTER, entry.at):
             counted[hotline] += 1
     return counted
 

@@ -22,7 +22,7 @@ class AlertAdmin(ReadOnlyAdmin):
 
     list_display = ("at", "what", "told_badge", "organization")
     list_display_links = ("at",)
-    list_select_related = ("organization", "hotline", "spending", "change")
+    list_select_related = ("organization", "hotline", "spending", "change", "detachment")
     list_filter = ("kind", ("organization", ScopedRelatedFilter))
     ordering = ("-at",)
     readonly_fields = ("what",)

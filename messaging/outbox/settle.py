@@ -24,7 +24,7 @@ from conversations.words import ReplyState
 from hotlines.models import Account
 from privacy import vault
 from providers import masks, reading
-from providers.base import LogEntry, LogQuery, LogUnavailable
+from providers.base import LogEntry, LogQuery, Unavailable
 from providers.models import LogReading
 
 from . import faults
@@ -113,7 +113,7 @@ def settle_unknown() -> int:
         try:
             if reading.terms(account) is not None:
                 settled += _settle_account(account, due.filter(hotline__account=account), now)
-        except LogUnavailable as error:
+        except Unavailable as error:
             log.warning("the log of account %s cannot be read now: %s", account.pk, error)
         except faults.OF_THE_DATABASE:  # it is the database that fails, and not this account
             raise

@@ -14,9 +14,9 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from shield import judge, ledger, watch
+from shield import intake, judge, ledger, watch
 
-from . import breaker, faults, pace, release, restored, send, summary, telling
+from . import breaker, detaching, faults, pace, release, restored, send, summary, telling
 from .clock import SharedClock, shared_now
 from .lanes import Closed
 
@@ -74,6 +74,14 @@ def settle_budgets() -> int:
 def tidy_budgets() -> int:
     """Counts whose window is long over."""
     return ledger.clean_up()
+
+
+def keep_inbound_budgets() -> int:
+    """What was received is counted; numbers that may receive no more are taken off, and attached again afterwards."""
+    now = shared_now()
+    intake.count(now)
+    intake.decide(now)
+    return detaching.carry_out(now)
 
 
 def tell_alerts() -> int:
@@ -147,6 +155,7 @@ add(Sweep(release_replies, every=1.0))
 add(Sweep(send_replies, every=1.0, parallel=4))
 add(Sweep(keep_promises, every=30.0))
 add(Sweep(settle_budgets, every=5.0))
+add(Sweep(keep_inbound_budgets, every=15.0))
 add(Sweep(tell_alerts, every=15.0))
 add(Sweep(tidy_budgets, every=3600.0))
 add(Sweep(daily_summary, every=300.0))

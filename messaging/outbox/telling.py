@@ -18,7 +18,7 @@ from organizations import money
 from organizations.models import Organization
 from shield import sentences
 from shield.budgets import Scope, Window
-from shield.models import Alert, Spending
+from shield.models import Alert, Detachment, Spending
 from shield.words import Level
 
 from . import alerts
@@ -47,7 +47,7 @@ def _tell(organization_id: int | None, now: datetime.datetime) -> int:
     with transaction.atomic():
         rows = (
             mine.filter(told_at__isnull=True)
-            .select_related("hotline", "spending", "organization", "change")
+            .select_related("hotline", "spending", "organization", "change", "detachment")
             .order_by("at", "pk")
         )
         chosen = list(rows.select_for_update(skip_locked=True, of=("self",)))
@@ -94,6 +94,8 @@ def sentence(alert: Alert) -> str:
     if alert.change is not None:
         said = f"{sentences.cause(alert.change)} {sentences.consequence(alert.change.after)}"
         return _("%(hotline)s: %(news)s") % {"hotline": alert.hotline, "news": said}
+    if alert.detachment is not None:
+        return _of_number(alert, alert.detachment)
     if alert.kind == Alert.Kind.LOOP or alert.spending is None:
         return _(
             "%(hotline)s: a machine seems to answer our replies. After three such answers it gets no more until its "
@@ -107,11 +109,36 @@ def sentence(alert: Alert) -> str:
     }
     if alert.share == 100:
         end = Window(row.window).end(row.starts_at).astimezone(_zone(alert))
-        said += " " + _(
-            "Replies wait until %(moment)s, a day at most, or until somebody raises the budget. Messages are received "
-            "and kept."
-        ) % {"moment": date_format(end, "SHORT_DATETIME_FORMAT")}
+        follows = (
+            _(
+                "The number is disconnected at the provider until %(moment)s, or until somebody raises the budget. "
+                "Until then nothing arrives, nobody is answered, and nothing more is charged."
+            )
+            if row.scope == Scope.INBOUND
+            else _(
+                "Replies wait until %(moment)s, a day at most, or until somebody raises the budget. Messages are "
+                "received and kept."
+            )
+        )
+        said += " " + follows % {"moment": date_format(end, "SHORT_DATETIME_FORMAT")}
     return said
+
+
+def _of_number(alert: Alert, detachment: Detachment) -> str:
+    """That the provider does not do what the budget asks for: a person may have to."""
+    said = (
+        _(
+            "%(hotline)s: the budget for messages received is spent, and the provider did not let Paravent disconnect "
+            "the number (%(detail)s). It goes on charging. Disconnect the number on the provider's page, or raise the "
+            "budget. Paravent goes on trying."
+        )
+        if alert.key.endswith(":detach")
+        else _(
+            "%(hotline)s: the number is still disconnected at the provider (%(detail)s), so nothing arrives. Connect "
+            "it again on the provider's page. Paravent goes on trying."
+        )
+    )
+    return said % {"hotline": alert.hotline, "detail": detachment.detail or _("no answer")}
 
 
 def _zone(alert: Alert) -> datetime.tzinfo:
@@ -120,6 +147,8 @@ def _zone(alert: Alert) -> datetime.tzinfo:
 
 def _budget(row: Spending, alert: Alert) -> str:
     name: object = alert.organization or _("Platform")
+    if row.scope == Scope.INBOUND:
+        return _("%(name)s, budget of the day for messages received") % {"name": alert.hotline}
     if row.scope == Scope.HOTLINE:
         name = alert.hotline
     elif row.scope == Scope.ACCOUNT:

@@ -180,8 +180,8 @@ class LogPage:
     next: str | None
 
 
-class LogUnavailable(Exception):
-    """The log cannot be read now, or what it says cannot be relied on. Names a code or a class, nothing personal."""
+class Unavailable(Exception):
+    """What was asked cannot be had now, or cannot be relied on. Names a code or a class, nothing personal."""
 
     def __init__(self, detail: str, retry_after: float | None = None) -> None:
         super().__init__(detail)
@@ -236,8 +236,20 @@ class Provider(Protocol):
         """One attempt, no retry inside, no exception for anything a network or provider can do."""
 
     def read_log(self, query: LogQuery, credentials: Credentials, cursor: str = "") -> LogPage:
-        """One request for one page; `cursor` is the last page's `next`. Raises `LogUnavailable`, also for any doubt:
+        """One request for one page; `cursor` is the last page's `next`. Raises `Unavailable`, also for any doubt:
         a listing that lacks something must never look complete, because what is not in it is sent again.
+        """
+
+    def application(self, number: str, credentials: Credentials) -> str:
+        """What hands the messages of `number` (E.164) to us, in the provider's words; "" where nothing does.
+
+        Raises `Unavailable`.
+        """
+
+    def attach(self, number: str, application: str, credentials: Credentials) -> None:
+        """Have the messages of `number` handed to `application` from now on, or to nobody where it is "".
+
+        To say it twice does no more than to say it once. Raises `Unavailable` where the provider did not say yes.
         """
 
 

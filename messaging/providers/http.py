@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from django.conf import settings
 
-from .base import Knowledge, LogUnavailable, Outcome
+from .base import Knowledge, Outcome, Unavailable
 
 #: Raised before a byte of the request was written: the provider cannot have accepted anything.
 _NOT_WRITTEN = (
@@ -59,21 +59,32 @@ def post_json(
 
 
 def get_json(url: str, parameters: Mapping[str, str], *, auth: tuple[str, str]) -> object:
-    """GET once; the JSON of a 200. Raises `LogUnavailable` for everything else, with what a 429 asks for."""
-    try:
-        with client().stream(
-            "GET", url, params=parameters, auth=auth, headers={"Accept": "application/json"}
-        ) as response:
-            body = _read(response)
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-        raise LogUnavailable(type(error).__name__) from error
-    status = response.status_code
+    """GET once; the JSON of a 200. Raises `Unavailable` for everything else, with what a 429 asks for."""
+    status, body = _ask("GET", url, auth, params=parameters)
     if status != 200:
-        raise LogUnavailable(str(status), _retry_after(response.headers) if status == 429 else None)
+        raise Unavailable(str(status))
     try:
         return json.loads(body)
     except ValueError as error:
-        raise LogUnavailable("200 unreadable") from error
+        raise Unavailable("200 unreadable") from error
+
+
+def change(url: str, payload: Mapping[str, Any], *, auth: tuple[str, str]) -> None:
+    """POST what may be said twice. Raises `Unavailable` for everything but a 2xx, with what a 429 asks for."""
+    status, _body = _ask("POST", url, auth, json=payload)
+    if not 200 <= status < 300:
+        raise Unavailable(str(status))
+
+
+def _ask(method: str, url: str, auth: tuple[str, str], **said: Any) -> tuple[int, bytes]:
+    try:
+        with client().stream(method, url, auth=auth, headers={"Accept": "application/json"}, **said) as response:
+            body = _read(response)
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        raise Unavailable(type(error).__name__) from error
+    if response.status_code == 429:
+        raise Unavailable("429", _retry_after(response.headers))
+    return response.status_code, body
 
 
 def _read(response: httpx.Response) -> bytes:

@@ -31,11 +31,11 @@ from .base import (
     LogPage,
     LogQuery,
     LogTerms,
-    LogUnavailable,
     NotVerified,
     Outcome,
     OutgoingReply,
     SignedRequest,
+    Unavailable,
     Unusable,
     Verification,
     bounded_decimal,
@@ -61,6 +61,8 @@ STATUSES = {
 }
 
 
+#: `/v1/Account/{auth_id}/Application/{app_id}/`, as a number's record names it.
+_APPLICATION = re.compile(r"(?:/v1/Account/[^/]*/Application/)?([0-9A-Za-z-]{1,64})/?", re.ASCII)
 #: The most that one page may hold.
 _PAGE = 20
 #: A row this far outside of what was asked for says that Plivo understood our times as those of another zone.
@@ -212,9 +214,8 @@ class Plivo:
 
     def send(self, reply: OutgoingReply, credentials: Credentials) -> Outcome:
         """One POST. 202 with a `message_uuid` is acceptance; the list may be empty for a refused destination."""
-        auth_id = credentials.get("auth_id", "")
         return http.post_json(
-            f"{self.api_url()}/v1/Account/{auth_id}/Message/",
+            self._messages_url(credentials),
             {
                 "src": reply.source,
                 "dst": reply.recipient,
@@ -226,7 +227,7 @@ class Plivo:
                 "log": "false",
                 "trackable": False,
             },
-            auth=(auth_id, credentials.get("auth_token", "")),
+            auth=self._auth(credentials),
             accepted_id=self._accepted_id,
         )
 
@@ -236,10 +237,9 @@ class Plivo:
         A row that comes later than others of its time moves those behind it to a later offset: a walk over the pages
         then sees a row twice, and misses none.
         """
-        auth_id = credentials.get("auth_id", "")
         offset = bounded_int(cursor, 0, most=100_000_000)
         answer = http.get_json(
-            f"{self.api_url()}/v1/Account/{auth_id}/Message/",
+            self._messages_url(credentials),
             {
                 "message_direction": "inbound" if query.inbound else "outbound",
                 "message_time__gte": _log_time(query.since),
@@ -247,9 +247,34 @@ class Plivo:
                 "limit": str(_PAGE),
                 "offset": str(offset),
             },
-            auth=(auth_id, credentials.get("auth_token", "")),
+            auth=self._auth(credentials),
         )
         return _log_page(answer, query, offset)
+
+    def application(self, number: str, credentials: Credentials) -> str:
+        """`GET /v1/Account/{auth_id}/Number/{number}/`: the id at the end of `application`, which may be null."""
+        answer = http.get_json(self._number_url(number, credentials), {}, auth=self._auth(credentials))
+        if not isinstance(answer, dict) or "application" not in answer:
+            raise Unavailable("not a number's record")
+        named = answer["application"] or ""
+        found = _APPLICATION.fullmatch(named) if isinstance(named, str) else None
+        if named and not found:
+            raise Unavailable("an application of no known form")
+        return found[1] if found else ""
+
+    def attach(self, number: str, application: str, credentials: Credentials) -> None:
+        """`POST` to the same address with `app_id`, which may be ""; texts and calls share the application."""
+        http.change(self._number_url(number, credentials), {"app_id": application}, auth=self._auth(credentials))
+
+    def _messages_url(self, credentials: Credentials) -> str:
+        return f"{self.api_url()}/v1/Account/{credentials.get('auth_id', '')}/Message/"
+
+    def _number_url(self, number: str, credentials: Credentials) -> str:
+        return f"{self.api_url()}/v1/Account/{credentials.get('auth_id', '')}/Number/{number.removeprefix('+')}/"
+
+    @staticmethod
+    def _auth(credentials: Credentials) -> tuple[str, str]:
+        return credentials.get("auth_id", ""), credentials.get("auth_token", "")
 
     def api_url(self) -> str:
         return str(settings.PLIVO_API_URL)
@@ -279,31 +304,31 @@ def _log_page(answer: object, query: LogQuery, offset: int) -> LogPage:
     """The page at `offset`. Its `meta` may lack the total, and names a next page also after the last row."""
     meta, rows = (answer.get("meta"), answer.get("objects")) if isinstance(answer, dict) else (None, None)
     if not isinstance(meta, dict) or not isinstance(rows, list) or "next" not in meta:
-        raise LogUnavailable("not a list of messages")
+        raise Unavailable("not a list of messages")
     if meta.get("offset", offset) != offset:
-        raise LogUnavailable("another page than was asked for")
+        raise Unavailable("another page than was asked for")
     entries = tuple(_log_entry(row, query) for row in rows)
     seen, total = offset + len(entries), meta.get("total_count")
     more = meta["next"] is not None and bool(entries)
     if not more and isinstance(total, int) and seen < total:
-        raise LogUnavailable("fewer rows than it counts")
+        raise Unavailable("fewer rows than it counts")
     return LogPage(entries, str(seen) if more else None)
 
 
 def _log_entry(row: object, query: LogQuery) -> LogEntry:
-    """Raises `LogUnavailable` for a row that nothing can be told by: it may be the one that is looked for."""
+    """Raises `Unavailable` for a row that nothing can be told by: it may be the one that is looked for."""
     fields = {key: str(value) for key, value in row.items() if value is not None} if isinstance(row, dict) else {}
     try:
         at = datetime.datetime.fromisoformat(fields.get("message_time", ""))
     except ValueError as error:
-        raise LogUnavailable("a row without a time") from error
+        raise Unavailable("a row without a time") from error
     if at.tzinfo is None:
         at = at.replace(tzinfo=datetime.UTC)
     direction = "inbound" if query.inbound else "outbound"
     if not fields.get("message_uuid") or fields.get("message_direction") != direction:
-        raise LogUnavailable("a row without an id, or of the other direction")
+        raise Unavailable("a row without an id, or of the other direction")
     if not query.since - _ROUNDING <= at <= query.until + _ROUNDING:
-        raise LogUnavailable("a row of another time than was asked for")
+        raise Unavailable("a row of another time than was asked for")
     return LogEntry(
         id=fields["message_uuid"],
         inbound=query.inbound,

@@ -1,6 +1,6 @@
 """Reading an account's log at its provider: within the provider's rate, which all processes share, and never by halves.
 
-Nothing here decides. `outbox.settle` and `inbox.reconcile` ask, and treat `LogUnavailable` as "not known now".
+Nothing here decides. `outbox.settle` and `inbox.reconcile` ask, and treat `Unavailable` as "not known now".
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hotlines.models import Account
 from privacy import vault
 
 from . import registry
-from .base import Credentials, LogEntry, LogPage, LogQuery, LogTerms, LogUnavailable, Provider
+from .base import Credentials, LogEntry, LogPage, LogQuery, LogTerms, Provider, Unavailable
 from .models import LogReading
 
 #: Seconds one listing may take: the embedded engine has one thread, and replies wait for it.
@@ -41,7 +41,7 @@ def terms(account: Account) -> LogTerms | None:
 def reading_of(account: Account, now: datetime.datetime) -> LogReading:
     """The account's row, made at the first look; one that is about other credentials starts anew.
 
-    Raises `LogUnavailable` where the credentials cannot be read.
+    Raises `Unavailable` where the credentials cannot be read.
     """
     identity = _identity(account, _credentials(account))
     since = max(account.created_at, now - _FIRST_LOOK)
@@ -58,16 +58,16 @@ def reading_of(account: Account, now: datetime.datetime) -> LogReading:
 def page(account: Account, reading: LogReading, query: LogQuery, cursor: str = "", *, share: float = 1.0) -> LogPage:
     """One page, which costs one request; `share` of the provider's rate is what the caller may use.
 
-    Raises `LogUnavailable`.
+    Raises `Unavailable`.
     """
     provider, log = _provider(account)
     if query.since < timezone.now() - datetime.timedelta(days=log.days):
-        raise LogUnavailable("older than the provider keeps")
+        raise Unavailable("older than the provider keeps")
     allowed = settings.LOG_REQUESTS_PER_MINUTE or log.requests_per_minute
     _take_request(reading, max(1, int(allowed * share)))
     try:
         return provider.read_log(query, _credentials(account), cursor)
-    except LogUnavailable as error:
+    except Unavailable as error:
         if error.retry_after is not None:
             until = timezone.now() + datetime.timedelta(seconds=error.retry_after)
             LogReading.objects.filter(pk=reading.pk).update(resume_at=until)
@@ -75,24 +75,24 @@ def page(account: Account, reading: LogReading, query: LogQuery, cursor: str = "
 
 
 def pages(account: Account, reading: LogReading, query: LogQuery) -> Iterator[LogPage]:
-    """All pages of a listing. Raises `LogUnavailable` if they cannot all be had now, or the list moved meanwhile."""
+    """All pages of a listing. Raises `Unavailable` if they cannot all be had now, or the list moved meanwhile."""
     cursor: str | None = ""
     seen: set[str] = set()
     ends = time.monotonic() + _LONGEST_READ
     while cursor is not None:
         if time.monotonic() > ends:
-            raise LogUnavailable("too slow")
+            raise Unavailable("too slow")
         one = page(account, reading, query, cursor)
         ids = [entry.id for entry in one.entries]
         if len(set(ids)) < len(ids) or not seen.isdisjoint(ids):
-            raise LogUnavailable("the list moved while it was read")
+            raise Unavailable("the list moved while it was read")
         seen.update(ids)
         yield one
         cursor = one.next
 
 
 def listing(account: Account, reading: LogReading, query: LogQuery) -> list[LogEntry]:
-    """A whole listing. Raises `LogUnavailable`."""
+    """A whole listing. Raises `Unavailable`."""
     return [entry for one in pages(account, reading, query) for entry in one.entries]
 
 
@@ -110,9 +110,9 @@ def _provider(account: Account) -> tuple[Provider, LogTerms]:
     try:
         provider = registry.get(account.provider)
     except registry.UnknownProvider as error:
-        raise LogUnavailable("provider not offered here") from error
+        raise Unavailable("provider not offered here") from error
     if provider.log is None:
-        raise LogUnavailable("a provider without a log")
+        raise Unavailable("a provider without a log")
     return provider, provider.log
 
 
@@ -120,9 +120,9 @@ def _credentials(account: Account) -> Credentials:
     try:
         credentials = account.credentials
     except (vault.Unreadable, ImproperlyConfigured, ValueError) as error:
-        raise LogUnavailable("credentials unreadable") from error
+        raise Unavailable("credentials unreadable") from error
     if not credentials:
-        raise LogUnavailable("no credentials")
+        raise Unavailable("no credentials")
     return credentials
 
 
@@ -135,7 +135,7 @@ def _identity(account: Account, credentials: Credentials) -> bytes:
 
 
 def _take_request(reading: LogReading, allowed: int) -> None:
-    """Count one request in the row that all processes share. Raises `LogUnavailable` when the minute is spent.
+    """Count one request in the row that all processes share. Raises `Unavailable` when the minute is spent.
 
     The count ends only with a whole minute without a request, so that no minute ever holds more than is allowed.
     """
@@ -143,7 +143,7 @@ def _take_request(reading: LogReading, allowed: int) -> None:
         reading.refresh_from_db(fields=["requests", "requested_at", "resume_at"])
         now = timezone.now()
         if reading.resume_at is not None and reading.resume_at > now:
-            raise LogUnavailable("the provider asked to wait")
+            raise Unavailable("the provider asked to wait")
         recent = reading.requested_at is not None and now - reading.requested_at < _MINUTE
         used = reading.requests if recent else 0
         if used >= allowed:
@@ -151,4 +151,4 @@ def _take_request(reading: LogReading, allowed: int) -> None:
         mine = LogReading.objects.filter(pk=reading.pk, requests=reading.requests, requested_at=reading.requested_at)
         if mine.update(requests=used + 1, requested_at=now):
             return
-    raise LogUnavailable("as many requests as the provider allows a minute")
+    raise Unavailable("as many requests as the provider allows a minute")

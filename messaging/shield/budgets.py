@@ -45,6 +45,7 @@ class Scope(enum.StrEnum):
     COUNTRY = "country"
     DESTINATION = "destination"
     SUSPECTS = "suspects"
+    INBOUND = "inbound"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from conversations.words import ReplyState
 from hotlines.models import Hotline
 from privacy import pseudonyms
 
-from . import baseline, ledger, levels
+from . import baseline, ledger, levels, spendings
 from .budgets import Scope, Window
 from .detector import WINDOW, Detector
 from .levels import Detected, Money, Signs
@@ -196,7 +196,7 @@ def money_of(hotline: Hotline, now: datetime.datetime) -> Money:
     """What is left of the budgets that all replies of the hotline share: spent where the next one may not fit."""
     least = ledger.price(hotline.account, 1)
     money = Money.ENOUGH
-    for name, line in ledger.standing(ledger.caps_of(hotline, now)).items():
+    for name, line in spendings.standing(ledger.caps_of(hotline, now)).items():
         if line.refuses(least):
             return Money.SPENT
         if (name.scope, name.window) in _SHARED and line.caps.micros and 2 * line.micros >= line.caps.micros:

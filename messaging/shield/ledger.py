@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import datetime
 import decimal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -23,6 +22,7 @@ from hotlines.models import Account, Hotline
 from organizations import money
 from privacy import peppers
 
+from . import spendings
 from .budgets import REPORTS_COME_WITHIN, Caps, Fate, Line, Name, Scope, Window, settled
 from .models import CountedRecipient, Spending
 
@@ -77,7 +77,7 @@ class Book:
         self._common = list(caps)
         for wish in wishes:
             caps |= self._own(wish)
-        self._rows = _locked(caps)
+        self._rows = spendings.locked(caps)
         self._lines = {name: row.line for name, row in self._rows.items()}
         for name, line in self._lines.items():
             line.caps = _effective(caps[name], line)
@@ -112,7 +112,7 @@ class Book:
                 line.caps.messages,
                 line.caps.recipients,
             )
-        _save(self._rows.values(), _WRITTEN)
+        spendings.save(self._rows.values())
         CountedRecipient.objects.bulk_create(
             CountedRecipient(spending_id=row, sender_key=key) for row, key in sorted(self._new)
         )
@@ -144,9 +144,6 @@ class Book:
             return False
         mine = (self._rows[name].pk, wish.sender_key)
         return mine not in self._counted and mine not in self._new
-
-
-_WRITTEN = ("micros", "messages", "recipients", "cap_micros", "cap_messages", "cap_recipients")
 
 
 def caps_of(hotline: Hotline, now: datetime.datetime) -> dict[Name, Caps]:
@@ -195,9 +192,8 @@ def has_room(hotline: Hotline, now: datetime.datetime, *, repeat: bool = False, 
     if suspect:
         caps[suspects(hotline, now)] = caps_of_suspects(hotline)
     least = price(hotline.account, 1)
-    return not any(
-        line.refuses(least, spare=_spare(name, behind=repeat or suspect)) for name, line in standing(caps).items()
-    )
+    lines = spendings.standing(caps)
+    return not any(line.refuses(least, spare=_spare(name, behind=repeat or suspect)) for name, line in lines.items())
 
 
 def _spare(name: Name, *, behind: bool) -> float:
@@ -229,52 +225,6 @@ def _effective(wanted: Caps, line: Line) -> Caps:
     )
 
 
-def _locked(caps: dict[Name, Caps]) -> dict[Name, Spending]:
-    """Each budget's row, made where it is missing, and locked."""
-    found = _found(caps)
-    missing = sorted((name for name in caps if name not in found), key=_order)
-    if missing:
-        Spending.objects.bulk_create(
-            [
-                Spending(scope=name.scope, key=name.key, window=name.window, starts_at=name.starts_at)
-                for name in missing
-            ],
-            ignore_conflicts=True,
-        )
-        found |= _found(missing)
-    return found
-
-
-def _save(rows: Iterable[Spending], columns: Sequence[str]) -> None:
-    """Write columns of rows that are there and locked: by an upsert, which Django makes six times faster."""
-    named = ("scope", "key", "window", "starts_at")
-    values = [
-        Spending(**{column: getattr(row, column) for column in (*named, *_WRITTEN)})
-        for row in sorted(rows, key=lambda row: _order(row.name))
-    ]
-    Spending.objects.bulk_create(values, update_conflicts=True, unique_fields=named, update_fields=columns)
-
-
-def _order(name: Name) -> tuple[Any, ...]:
-    return name.scope, name.key, name.window, name.starts_at
-
-
-def _found(names: Iterable[Name]) -> dict[Name, Spending]:
-    """Their rows, locked in one order, so that two workers never wait in a ring."""
-    wanted = _any_of(names)
-    if not wanted:
-        return {}
-    rows = Spending.objects.filter(wanted).select_for_update().order_by("scope", "key", "window", "starts_at")
-    return {row.name: row for row in rows}
-
-
-def _any_of(names: Iterable[Name]) -> Q:
-    wanted = Q()
-    for name in names:
-        wanted |= Q(scope=name.scope, key=name.key, window=name.window, starts_at=name.starts_at)
-    return wanted
-
-
 # --- afterwards -------------------------------------------------------------------------------------------------------
 def settle() -> int:
     """Give back what was reserved for replies that never left, and put the provider's price in place of ours."""
@@ -299,7 +249,7 @@ def _settle_some(now: datetime.datetime) -> int:
         changes: dict[Name, tuple[int, int]] = {}
         for reply in chosen:
             _settle_one(reply, now, changes)
-        _apply(changes)
+        spendings.change(changes)
         Reply.objects.bulk_update(chosen, ("reserved_micros", "to_settle"))
     return len(chosen)
 
@@ -324,19 +274,7 @@ def give_back(reply: Reply) -> None:
     if reply.reserved_micros is None or reply.reserved_at is None:
         return
     changes = dict.fromkeys(_booked_in(reply), (-reply.reserved_micros, -1))
-    _apply(changes)
-
-
-def _apply(changes: dict[Name, tuple[int, int]]) -> None:
-    """Change the rows by so many millionths and messages. What a provider bills above a cap is counted all the same."""
-    rows = _found(changes)
-    for name, row in rows.items():
-        micros, messages = changes[name]
-        row.micros = max(row.micros + micros, 0)
-        row.messages = max(row.messages + messages, 0)
-        if row.cap_micros is not None:
-            row.cap_micros = max(row.cap_micros, row.micros)
-    _save(rows.values(), ("micros", "messages", "cap_micros"))
+    spendings.change(changes)
 
 
 def clean_up() -> int:
@@ -347,13 +285,3 @@ def clean_up() -> int:
     hours, _ = Spending.objects.filter(window=Window.HOUR, starts_at__lt=now - _HOURS_ARE_KEPT).delete()
     counted, _ = CountedRecipient.objects.filter(spending__starts_at__lt=now - _HOURS_ARE_KEPT).delete()
     return gone + hours + counted + peppers.forget(today.date())
-
-
-def standing(caps: Mapping[Name, Caps]) -> dict[Name, Line]:
-    """What each of these budgets has counted, and may count; without a lock, for people and plans."""
-    wanted = _any_of(caps)
-    rows = {row.name: row.line for row in Spending.objects.filter(wanted)} if wanted else {}
-    lines = {name: rows.get(name, Line(name, cap)) for name, cap in caps.items()}
-    for name, line in lines.items():
-        line.caps = caps[name]
-    return lines

@@ -166,6 +166,74 @@ class LevelChange(models.Model):
         return f"{self.get_before_display()} → {self.get_after_display()}"
 
 
+class Intake(models.Model):
+    """How far received messages are counted in the budgets for them: one row, that `intake` alone writes."""
+
+    #: All messages up to this id are counted.
+    counted_to = models.BigIntegerField(default=0)
+    #: The highest id at the last look, and when that was: what was being written then is committed at the next one.
+    seen_to = models.BigIntegerField(default=0)
+    seen_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(counted_to__lte=F("seen_to")), name="intake_counts_what_it_saw"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.counted_to)
+
+
+class Detachment(models.Model):
+    """A hotline's number was taken off its application at the provider, because the budget for what it receives is
+    spent; messages that nobody can pay for do not come any more. Past ones stay as record.
+
+    `intake` decides when it begins and ends; `outbox.detaching` does it at the provider.
+    """
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+", verbose_name=_("organization"))
+    hotline = models.ForeignKey(Hotline, models.CASCADE, related_name="detachments", verbose_name=_("hotline"))
+    decided_at = models.DateTimeField(_("decided"))
+    #: To what the provider handed the number's messages, in its words: "" for nothing, null where nobody asked yet.
+    application = models.CharField(max_length=64, null=True)  # noqa: DJ001  not asked is not nothing
+    detached_at = models.DateTimeField(_("detached"), null=True)
+    #: Since when it is to be attached again.
+    ended_at = models.DateTimeField(_("ended"), null=True)
+    attached_at = models.DateTimeField(_("attached again"), null=True)
+    # Of what is to be done now; both begin anew when it is to be attached again.
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField()
+    #: A code of the provider or a short word of ours.
+    detail = models.CharField(_("detail"), max_length=60, blank=True)
+
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("detachment")
+        verbose_name_plural = _("detachments")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["hotline"], condition=Q(attached_at__isnull=True), name="detachment_one_open"
+            ),
+            # Row first, network second: where to attach it again must be known before it is taken off.
+            models.CheckConstraint(
+                condition=Q(detached_at__isnull=True) | Q(application__isnull=False),
+                name="detachment_knows_the_way_back",
+            ),
+            models.CheckConstraint(
+                condition=Q(attached_at__isnull=True) | Q(ended_at__isnull=False),
+                name="detachment_ended_before_attached",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["next_attempt_at"], condition=Q(attached_at__isnull=True), name="detachment_open"),
+            models.Index(fields=["hotline", "-decided_at"], name="detachment_latest"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.hotline)
+
+
 class Alert(models.Model):
     """Something that an organization's people, or the platform's operators, are told once. No content, no sender."""
 
@@ -173,6 +241,7 @@ class Alert(models.Model):
         BUDGET = "budget", _("budget")
         LOOP = "loop", _("loop")
         LEVEL = "level", _("level")
+        NUMBER = "number", _("number")
 
     #: None for the platform's operators.
     organization = models.ForeignKey(
@@ -186,6 +255,7 @@ class Alert(models.Model):
     #: Of the budget, in hundredths.
     share = models.PositiveSmallIntegerField(null=True)
     change = models.ForeignKey(LevelChange, models.CASCADE, null=True, related_name="+")
+    detachment = models.ForeignKey(Detachment, models.CASCADE, null=True, related_name="+")
     at = models.DateTimeField(_("when"))
     told_at = models.DateTimeField(_("mailed"), null=True)
 
@@ -199,7 +269,8 @@ class Alert(models.Model):
             models.CheckConstraint(
                 condition=Q(kind="budget", spending__isnull=False, share__isnull=False)
                 | Q(kind="loop", hotline__isnull=False)
-                | Q(kind="level", change__isnull=False),
+                | Q(kind="level", change__isnull=False)
+                | Q(kind="number", detachment__isnull=False),
                 name="alert_is_about_something",
             ),
         ]

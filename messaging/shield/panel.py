@@ -21,8 +21,9 @@ from hotlines import extension
 from hotlines.models import Account, Hotline
 from organizations import money
 
-from . import budgets, ledger
+from . import budgets, intake, ledger, spendings
 from .budgets import Scope, Window
+from .models import Detachment
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,50 @@ def budgets_of(_request: HttpRequest, hotline: Hotline) -> Mapping[str, Any]:
     now = timezone.now()
     clock = _Clock(now, zoneinfo.ZoneInfo(hotline.organization.time_zone))
     flat = hotline.account.tariff == Account.Tariff.FLAT
-    lines = ledger.standing(ledger.caps_of(hotline, now))
+    lines = spendings.standing(ledger.caps_of(hotline, now))
     rows = [
         row
         for line in lines.values()
         if line.name.scope is not Scope.PLATFORM
         for row in _rows(line, clock, in_money=not flat)
     ]
-    return {"rows": rows, "sentences": [*_left(hotline, lines.values()), *_saved(hotline, now)]}
+    return {
+        "rows": [*rows, *_inbound(hotline, clock)],
+        "off": _off(hotline, clock),
+        "sentences": [*_left(hotline, lines.values()), *_saved(hotline, now)],
+    }
+
+
+def _inbound(hotline: Hotline, clock: _Clock) -> list[dict[str, Any]]:
+    """What its messages have cost today; nothing where they are free."""
+    name = intake.name_of(hotline.pk, clock.now)
+    line = spendings.standing({name: intake.cap_of(hotline)})[name]
+    charges = hotline.account.tariff != Account.Tariff.FLAT
+    return _rows(line, clock, in_money=True) if charges or line.micros else []
+
+
+def _off(hotline: Hotline, clock: _Clock) -> str:
+    """That the number is disconnected at the provider, or about to be, or to be connected again; "" where it is not."""
+    standing = Detachment.objects.filter(hotline=hotline, attached_at__isnull=True).first()
+    if standing is None:
+        return ""
+    if standing.ended_at is not None:
+        said = _("The number is being connected again at the provider.")
+    elif standing.detached_at is None:
+        said = _("The budget for messages received is spent. The number is being disconnected at the provider.")
+    else:
+        said = _(
+            "The budget for messages received is spent: since %(since)s the number is disconnected at the provider. "
+            "Nothing arrives until %(until)s, or until somebody raises the budget."
+        )
+    if standing.detail:
+        said += " " + _("The provider did not do it yet (%(detail)s). Paravent goes on trying.")
+    since, until = standing.detached_at or clock.now, Window.DAY.end(clock.now)
+    return said % {
+        "since": date_format(localtime(since, clock.zone), "SHORT_DATETIME_FORMAT"),
+        "until": date_format(localtime(until, clock.zone), "SHORT_DATETIME_FORMAT"),
+        "detail": standing.detail,
+    }
 
 
 def _rows(line: budgets.Line, clock: _Clock, *, in_money: bool) -> list[dict[str, Any]]:
@@ -145,6 +182,7 @@ def _saved(hotline: Hotline, now: datetime.datetime) -> list[str]:
 _LABELS = {
     (Scope.HOTLINE, Window.DAY): lambda: _("This number, today"),
     (Scope.HOTLINE, Window.MONTH): lambda: _("This number, this month"),
+    (Scope.INBOUND, Window.DAY): lambda: _("Messages received, today"),
     (Scope.ORGANIZATION, Window.DAY): lambda: _("All numbers, today"),
     (Scope.ORGANIZATION, Window.MONTH): lambda: _("All numbers, this month"),
     (Scope.ACCOUNT, Window.HOUR): lambda: _("Account, this hour"),

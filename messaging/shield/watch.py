@@ -29,7 +29,7 @@ def budgets(now: datetime.datetime) -> int:
     return sum(_raise(row, now) for row in rows)
 
 
-_TOLD = (Scope.HOTLINE, Scope.ORGANIZATION, Scope.ACCOUNT, Scope.PLATFORM)
+_TOLD = (Scope.HOTLINE, Scope.INBOUND, Scope.ORGANIZATION, Scope.ACCOUNT, Scope.PLATFORM)
 
 
 def _raise(row: Spending, now: datetime.datetime) -> bool:
@@ -54,7 +54,7 @@ def _raise(row: Spending, now: datetime.datetime) -> bool:
 def _owner(row: Spending) -> tuple[int | None, int | None]:
     """The organization that pays, and the hotline where it is one's; neither for the platform's budget."""
     match Scope(row.scope):
-        case Scope.HOTLINE:
+        case Scope.HOTLINE | Scope.INBOUND:
             hotline = Hotline.objects.filter(pk=row.key).first()
             return (hotline.organization_id, hotline.pk) if hotline else (None, None)
         case Scope.ORGANIZATION:

@@ -21,7 +21,7 @@ from hotlines.models import Account, Hotline
 from replies import segments
 
 from . import phones
-from .models import PhoneText
+from .models import Line, PhoneText
 
 _DESTINATION = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 _FIXED = {"type": "sms", "method": "POST", "log": "false", "trackable": False}
@@ -49,6 +49,24 @@ def authenticate(auth_id: str, authorization: str) -> Account | None:
     return None
 
 
+#: The application that every number is attached to at first: our webhook.
+_APPLICATION = "1"
+
+
+def application_of(hotline: Hotline) -> str:
+    """What the hotline's texts are handed to; "" for nothing."""
+    line = Line.objects.filter(hotline=hotline).first()
+    return _APPLICATION if line is None else line.application
+
+
+def attach(hotline: Hotline, body: bytes) -> None:
+    """Plivo's `POST /Number/{number}/`: `app_id` is an application of the account, or "". Raises `Refused`."""
+    order = _object(body)
+    if order.keys() != {"app_id"} or order["app_id"] not in ("", _APPLICATION):
+        raise Refused("app_id is not an application of this account")
+    Line.objects.update_or_create(hotline=hotline, defaults={"application": order["app_id"]})
+
+
 def take(account: Account, body: bytes) -> PhoneText:
     """Bring the text to its phone. Raises `Refused` for anything that our own provider's file would not send."""
     order = _read(body)
@@ -65,11 +83,8 @@ def take(account: Account, body: bytes) -> PhoneText:
 
 def _read(body: bytes) -> dict[str, str]:
     """The four fields that differ from one text to the next; the others must be what they always are."""
-    try:
-        order = json.loads(body)
-    except ValueError as error:
-        raise Refused("not JSON") from error
-    if not isinstance(order, dict) or set(order) != {*_WRITTEN, *_FIXED}:
+    order = _object(body)
+    if set(order) != {*_WRITTEN, *_FIXED}:
         raise Refused("not the fields of a message")
     # 0 == False in Python and not in JSON: the type counts.
     wrong = [name for name, value in _FIXED.items() if (type(order[name]), order[name]) != (type(value), value)]
@@ -79,8 +94,23 @@ def _read(body: bytes) -> dict[str, str]:
     return {name: order[name] for name in _WRITTEN}
 
 
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        order = json.loads(body)
+    except ValueError as error:
+        raise Refused("not JSON") from error
+    if not isinstance(order, dict):
+        raise Refused("not an object")
+    return order
+
+
+def hotline_of(account: Account, number: str) -> Hotline | None:
+    """The hotline of the account whose number it is, in digits."""
+    return phones.hotlines().filter(account=account, number__in=[number, f"+{number}"]).first()
+
+
 def _source(account: Account, source: str) -> Hotline:
-    hotline = phones.hotlines().filter(account=account, number__in=[source, f"+{source}"]).first()
+    hotline = hotline_of(account, source)
     if hotline is None:
         raise Refused("src is not a number of this account")
     return hotline

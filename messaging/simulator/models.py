@@ -42,3 +42,18 @@ class PhoneText(models.Model):
     def text(self) -> str:
         """The text. Raises `vault.Unreadable` when its key is gone."""
         return vault.unseal(self.text_sealed, self.place)
+
+
+class Line(models.Model):
+    """What the loopback carrier hands a hotline's texts to; it is made when somebody first changes that."""
+
+    hotline = models.OneToOneField(Hotline, models.CASCADE, related_name="+", verbose_name=_("hotline"))
+    #: "" while the number is detached.
+    application = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = _("line of a simulated carrier")
+        verbose_name_plural = _("lines of a simulated carrier")
+
+    def __str__(self) -> str:
+        return self.application

@@ -10,4 +10,5 @@ urlpatterns: list[URLPattern] = [
     path("sign/", views.sign, name="sign"),
     path("state/", views.state, name="state"),
     path("carrier/v1/Account/<str:auth_id>/Message/", views.carrier_messages, name="carrier-messages"),
+    path("carrier/v1/Account/<str:auth_id>/Number/<str:number>/", views.carrier_number, name="carrier-number"),
 ]

@@ -82,6 +82,10 @@ def sign(request: HttpRequest) -> HttpResponse:
     text = text.encode("utf-8", "replace").decode()
     if not text.strip() or len(text) > phones.LONGEST_TEXT:
         return _problem(_("Write a text of 1 to %(most)d characters.") % {"most": phones.LONGEST_TEXT})
+    if not carrier.application_of(hotline):
+        return _problem(
+            _("This number is disconnected at its carrier: nothing arrives, because what it receives costs too much.")
+        )
     row = phones.remember(hotline, phone, text)
     signed = signing.message_request(hotline, phone, text, row.uuid)
     return JsonResponse({"uuid": str(row.uuid), "request": signed.as_json()})
@@ -140,24 +144,61 @@ def _problem(words: str) -> JsonResponse:
 @require_http_methods(["GET", "POST"])
 def carrier_messages(request: HttpRequest, auth_id: str) -> HttpResponse:
     """Plivo's `/v1/Account/{auth_id}/Message/`, answered as Plivo answers: POST sends, GET lists."""
-    api_id = str(uuid.uuid4())
     account = carrier.authenticate(auth_id, request.headers.get("Authorization", ""))
     if account is None:
-        refused = JsonResponse({"api_id": api_id, "error": "authentication failed"}, status=401)
-        refused.headers["WWW-Authenticate"] = 'Basic realm="carrier"'
-        return refused
+        return _not_authenticated()
     if request.method == "GET":
         try:
-            return JsonResponse({"api_id": api_id, **listing.listing(account, request.GET.dict())})
+            return _said(listing.listing(account, request.GET.dict()))
         except (ValueError, KeyError) as error:
-            return JsonResponse({"api_id": api_id, "error": str(error)}, status=400)
-    if not re.fullmatch(r"application/json(;.*)?", request.headers.get("Content-Type", "")):
-        return JsonResponse({"api_id": api_id, "error": "JSON is expected"}, status=400)
+            return _refused(error)
     try:
-        if int(request.headers.get("Content-Length") or 0) > _BODY_LIMIT:
-            raise carrier.Refused("too large")
-        row = carrier.take(account, request.body)
+        row = carrier.take(account, _ordered(request))
     except carrier.Refused as error:
-        return JsonResponse({"api_id": api_id, "error": str(error)}, status=400)
-    answer = {"api_id": api_id, "message": "message(s) queued", "message_uuid": [str(row.uuid)]}
-    return JsonResponse(answer, status=202)
+        return _refused(error)
+    return _said({"message": "message(s) queued", "message_uuid": [str(row.uuid)]}, 202)
+
+
+@csrf_exempt
+@only_with_simulator
+@require_http_methods(["GET", "POST"])
+def carrier_number(request: HttpRequest, auth_id: str, number: str) -> HttpResponse:
+    """Plivo's `/v1/Account/{auth_id}/Number/{number}/`: GET is its record, POST hands its texts to somebody else."""
+    account = carrier.authenticate(auth_id, request.headers.get("Authorization", ""))
+    if account is None:
+        return _not_authenticated()
+    hotline = carrier.hotline_of(account, number)
+    if hotline is None:
+        return _refused("not a number of this account", 404)
+    if request.method == "GET":
+        application = carrier.application_of(hotline)
+        named = f"/v1/Account/{auth_id}/Application/{application}/" if application else None
+        return _said({"number": number, "application": named})
+    try:
+        carrier.attach(hotline, _ordered(request))
+    except carrier.Refused as error:
+        return _refused(error)
+    return _said({"message": "changed"}, 202)
+
+
+def _ordered(request: HttpRequest) -> bytes:
+    """The body of a carrier's POST. Raises `carrier.Refused`."""
+    if not re.fullmatch(r"application/json(;.*)?", request.headers.get("Content-Type", "")):
+        raise carrier.Refused("JSON is expected")
+    if int(request.headers.get("Content-Length") or 0) > _BODY_LIMIT:
+        raise carrier.Refused("too large")
+    return request.body
+
+
+def _said(answer: dict[str, Any], status: int = 200) -> JsonResponse:
+    return JsonResponse({"api_id": str(uuid.uuid4()), **answer}, status=status)
+
+
+def _refused(error: object, status: int = 400) -> JsonResponse:
+    return _said({"error": str(error)}, status)
+
+
+def _not_authenticated() -> JsonResponse:
+    refused = _refused("authentication failed", 401)
+    refused.headers["WWW-Authenticate"] = 'Basic realm="carrier"'
+    return refused

@@ -28,7 +28,7 @@ from .models import Hotline
 _STATES = {"draft": "info", "active": "success", "silent": "warning", "suspended": "danger", "retired": "info"}
 _LANGUAGES: Any = (gettext_lazy("Languages and countries"), {"fields": ("languages", "default_language", "countries")})
 #: The owners' to say, because they pay.
-_MONEY = ("replies_per_hour", "day_budget", "month_budget")
+_MONEY = ("replies_per_hour", "day_budget", "month_budget", "inbound_budget")
 #: What a reader who may not edit sees in place of codes and seconds.
 _SPELT_OUT = {
     "languages": "languages_named",

@@ -242,6 +242,14 @@ class Hotline(models.Model):
         _("budget per day"), _("Replies that would pass it wait for the next day, at midnight UTC.")
     )
     month_budget = money.budget(_("budget per month"))
+    inbound_budget = money.budget(
+        _("budget per day for messages received"),
+        _(
+            "Providers charge for them, also those of blocked senders. When it is spent the number is disconnected at "
+            "the provider until midnight UTC: nothing arrives, and nothing is charged. Empty: no limit."
+        ),
+        default=decimal.Decimal(10),
+    )
     hook_token = models.CharField(max_length=22, unique=True, default=new_hook_token, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -276,7 +284,7 @@ class Hotline(models.Model):
                 name="hotline_not_own_successor",
             ),
             models.CheckConstraint(
-                condition=models.Q(replies_per_hour__gte=1) & money.not_negative("day_budget", "month_budget"),
+                condition=models.Q(replies_per_hour__gte=1) & money.not_negative("day_budget", "month_budget", "inbound_budget"),
                 name="hotline_budgets_not_negative",
             ),
             models.CheckConstraint(

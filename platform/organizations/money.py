@@ -32,9 +32,9 @@ def spoken(micros: int) -> str:
     return f"{number_format(rounded, decimal_pos=2, force_grouping=True)}\N{NO-BREAK SPACE}{settings.CURRENCY}"
 
 
-def budget(name: Any, help_text: Any = "") -> models.DecimalField[Any, Any]:
+def budget(name: Any, help_text: Any = "", default: Any = models.NOT_PROVIDED) -> models.DecimalField[Any, Any]:
     """The column of a budget, in currency units; empty where nobody has said what may be spent."""
-    return _amount(name, help_text, 10, 2)
+    return _amount(name, help_text, 10, 2, default)
 
 
 def price(name: Any, help_text: Any = "") -> models.DecimalField[Any, Any]:
@@ -42,13 +42,16 @@ def price(name: Any, help_text: Any = "") -> models.DecimalField[Any, Any]:
     return _amount(name, help_text, 9, 5)
 
 
-def _amount(name: Any, help_text: Any, digits: int, decimals: int) -> models.DecimalField[Any, Any]:
+def _amount(
+    name: Any, help_text: Any, digits: int, decimals: int, default: Any = models.NOT_PROVIDED
+) -> models.DecimalField[Any, Any]:
     return models.DecimalField(
         name,
         max_digits=digits,
         decimal_places=decimals,
         null=True,
         blank=True,
+        default=default,
         validators=[MinValueValidator(0)],
         help_text=help_text,
     )

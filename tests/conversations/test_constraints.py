@@ -22,8 +22,8 @@ from outbox.models import Summary, SweepTurn, UsedDatabase
 from privacy.models import DataKey, Pepper
 from providers.models import LogReading
 from replies.models import ReplyTemplate
-from shield.models import Alert, HotlineLevel, LevelChange, Spending
-from simulator.models import PhoneText
+from shield.models import Alert, Detachment, HotlineLevel, Intake, LevelChange, Spending
+from simulator.models import Line, PhoneText
 
 NOW = datetime.datetime(2026, 11, 2, 12, tzinfo=datetime.UTC)
 OURS = (
@@ -229,6 +229,12 @@ def alert(rows: Rows) -> Alert:
     return Alert.objects.create(kind="loop", key="k", organization=organization, hotline=rows.hotline, at=NOW)
 
 
+def detachment(rows: Rows) -> Detachment:
+    return Detachment.objects.create(
+        organization=rows.world.north.organization, hotline=rows.hotline, decided_at=NOW, next_attempt_at=NOW
+    )
+
+
 VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     # privacy, organizations
     "datakey_one_per_period": lambda rows: again(rows.key),
@@ -321,6 +327,10 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "level_raised_since": lambda rows: set_to(level(rows), detected="raid"),
     "level_change_changes": lambda rows: set_to(level_change(rows), after="normal"),
     "level_change_known": lambda rows: set_to(level_change(rows), cause="whim"),
+    "intake_counts_what_it_saw": lambda _rows: Intake.objects.update_or_create(pk=1, defaults={"counted_to": 1}),
+    "detachment_one_open": lambda rows: again(detachment(rows)),
+    "detachment_knows_the_way_back": lambda rows: set_to(detachment(rows), detached_at=NOW),
+    "detachment_ended_before_attached": lambda rows: set_to(detachment(rows), attached_at=NOW),
     "report_nonce_once": lambda rows: again(rows.report, body_fingerprint=b"c" * 16),
     "Block.uuid": lambda rows: again(rows.block, episode=2, uuid=rows.block.uuid),
     "block_of_conversation_or_sender": lambda rows: set_to(rows.block, sender_key=b"s" * 16),
@@ -331,6 +341,7 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "block_limit_once_per_episode": lambda rows: again(rows.block),
     "block_one_standing_per_sender": two_sender_blocks,
     "PhoneText.uuid": lambda rows: again(rows.text, uuid=rows.text.uuid),
+    "Line.hotline": lambda rows: again(Line.objects.create(hotline=rows.hotline)),
 }
 
 

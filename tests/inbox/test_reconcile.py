@@ -22,8 +22,9 @@ from conversations.models import Conversation, Message, Reply
 from hotlines.models import Hotline
 from inbox import blocked, hooks, receive, reconcile
 from providers import http, reading
-from providers.base import LogUnavailable, Verification
+from providers.base import Unavailable, Verification
 from providers.models import LogReading
+from shield.models import Detachment
 
 NOON = datetime.datetime(2026, 11, 3, 12, tzinfo=datetime.UTC)
 MINUTE = datetime.timedelta(minutes=1)
@@ -125,6 +126,23 @@ def test_each_organization_gets_its_own_and_one_mail(world: World, clock: Any, l
     assert len(mail.outbox) == 2
 
 
+def test_nobody_is_alarmed_by_what_did_not_come_because_the_number_was_taken_off(
+    world: World, clock: Any, logbook: Logbook
+) -> None:
+    Detachment.objects.create(
+        organization=world.north.organization,
+        hotline=world.north.hotline,
+        decided_at=NOON - 40 * MINUTE,
+        next_attempt_at=NOON,
+    )
+    for name, age in (("before", 70), ("while it was off", 30)):
+        logbook.received(world.north, name, NOON - age * MINUTE)
+    logbook.received(world.south, "another's", NOON - 30 * MINUTE)
+    assert reconcile.reconcile_inbound() == 2
+    assert stored() == ["another's", "before", "while it was off"]
+    assert sorted(message.to[0] for message in mail.outbox) == ["alerts@north.example", "alerts@south.example"]
+
+
 def two_numbers_that_it_may_be(tenant: Tenant, logbook: Logbook) -> None:
     Hotline.objects.exclude(pk=tenant.hotline.pk).update(number="+33937555555")
     twin = Hotline.objects.get(pk=tenant.hotline.pk)
@@ -201,7 +219,7 @@ def test_a_failing_log_stops_no_other_and_moves_no_watermark(world: World, clock
     world.north.account.save(update_fields=["credentials_sealed"])
     for tenant in world.tenants:
         logbook.received(tenant, f"lost by {tenant.organization.name}", NOON - 30 * MINUTE)
-    for failure in (LogUnavailable("401"), RuntimeError("a fault of ours")):
+    for failure in (Unavailable("401"), RuntimeError("a fault of ours")):
         logbook.fails = {"MANNNNNNNNNNNNNNNNNN": failure}  # type: ignore[dict-item]
         reconcile.reconcile_inbound()
         assert stored() == ["lost by South"]

@@ -30,7 +30,7 @@ from providers.base import (
     Verification,
 )
 from shield import judge
-from shield.models import Alert, HotlineLevel, LevelChange, Spending
+from shield.models import Alert, Detachment, HotlineLevel, Intake, LevelChange, Spending
 
 FAULTS_OF_A_DATABASE = (OperationalError, InterfaceError, InternalError, ProgrammingError, NotSupportedError)
 
@@ -119,6 +119,8 @@ def empty_tables() -> None:
         NumberPace,
         ReplyAllowance,
         Alert,
+        Detachment,
+        Intake,
         LevelChange,
         HotlineLevel,
         Spending,

@@ -20,7 +20,7 @@ from providers.base import (
     LogPage,
     LogQuery,
     LogTerms,
-    LogUnavailable,
+    Unavailable,
 )
 from providers.models import LogReading
 
@@ -39,7 +39,7 @@ class Logbook:
     lag: float = 0.0
     page: int = 20
     log: LogTerms | None = TERMS
-    fails: dict[str, LogUnavailable] = field(default_factory=dict)
+    fails: dict[str, Unavailable] = field(default_factory=dict)
     asked: list[tuple[LogQuery, str]] = field(default_factory=list)
 
     def read_log(self, query: LogQuery, credentials: Credentials, cursor: str = "") -> LogPage:

@@ -18,7 +18,7 @@ from tests.world import SENDER, Tenant, World
 from conversations.models import Reply
 from outbox import release, send, settle
 from providers import http, reading
-from providers.base import Delivery, Knowledge, LogUnavailable
+from providers.base import Delivery, Knowledge, Unavailable
 from providers.models import LogReading
 
 SETTLED = datetime.timedelta(seconds=60 + 900)
@@ -150,7 +150,7 @@ def a_hidden_number(tenant: Tenant, logbook: Logbook) -> None:
 
 
 def a_log_that_fails(tenant: Tenant, logbook: Logbook) -> None:
-    logbook.fails[tenant.account.credentials["auth_id"]] = LogUnavailable("503")
+    logbook.fails[tenant.account.credentials["auth_id"]] = Unavailable("503")
 
 
 def a_page_that_fails(tenant: Tenant, logbook: Logbook) -> None:
@@ -160,7 +160,7 @@ def a_page_that_fails(tenant: Tenant, logbook: Logbook) -> None:
 
     def broken(query: Any, credentials: Any, cursor: str = "") -> Any:
         if cursor:
-            raise LogUnavailable("200 unreadable")
+            raise Unavailable("200 unreadable")
         return read_log(query, credentials, cursor)
 
     logbook.read_log = broken  # type: ignore[method-assign]
@@ -240,7 +240,7 @@ def test_the_failing_log_of_one_account_stops_no_other(world: World, logbook: Lo
     replies = [unknown(tenant) for tenant in world.tenants]
     for tenant in world.tenants:
         is_ours_since(tenant, timezone.now() - LONG_AGO)
-    for failure in (LogUnavailable("401"), RuntimeError("a fault of ours")):
+    for failure in (Unavailable("401"), RuntimeError("a fault of ours")):
         logbook.fails = {"MANNNNNNNNNNNNNNNNNN": failure}  # type: ignore[dict-item]
         Reply.objects.filter(pk=replies[1].pk).update(state="unknown", absences=0)
         assert settle.settle_unknown() == 1
@@ -314,7 +314,7 @@ def test_no_minute_holds_more_requests_than_the_provider_allows(
 
 
 def test_a_provider_that_asks_to_wait_is_left_alone(world: World, logbook: Logbook, reply: Reply) -> None:
-    logbook.fails[world.north.account.credentials["auth_id"]] = LogUnavailable("429", retry_after=30)
+    logbook.fails[world.north.account.credentials["auth_id"]] = Unavailable("429", retry_after=30)
     assert settle.settle_unknown() == 0
     logbook.fails.clear()
     assert settle.settle_unknown() == 0

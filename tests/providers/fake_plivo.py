@@ -16,6 +16,8 @@ Its list of messages (`GET .../Message/`) shows what the ledger holds, and the i
 or `POST /control/inbound` told it of (JSON: account, from, to, uuid; optionally at, units). `plivo.script_log("429:7")`
 and `--log-faults` are for the list alone; `--log-lag`, `--log-redacted` and `--log-requests` are as in `MessageLog`.
 
+What its numbers are attached to is in `plivo.numbers`, and `plivo.numbers.script` says what requests for them meet.
+
 A behaviour is `what[:argument][+accept]`:
 
     202, 400, 503, ...    that status; 202 accepts, the others only with `+accept`; `429:7` has Retry-After: 7
@@ -55,6 +57,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.providers import plivo_numbers
 from tests.providers.plivo_log import MessageLog, broken_list
 from tests.providers.plivo_protocol import PATH, Ledger, complaints, post_signed, report_fields
 
@@ -107,15 +110,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_one_request(self) -> None:
         try:
-            first = self.connection.recv(16, socket.MSG_PEEK)
+            first = self.connection.recv(200, socket.MSG_PEEK)
         except OSError:
             first = b""
         if not first:
             self.close_connection = True
             return
         listing = first.startswith(b"GET ")
-        control = first.startswith(b"POST /control/")
-        self.behaviour = Behaviour.parse("202") if control else self.server.next_behaviour(listing=listing)
+        own = first.startswith(b"POST /control/") or b"/Number/" in first.partition(b"\r\n")[0]
+        self.behaviour = Behaviour.parse("202") if own else self.server.next_behaviour(listing=listing)
         if self.behaviour.what == "reset-before":
             if not listing:
                 self.server.ledger.write({"behaviour": "reset-before", "accepted": False})
@@ -128,6 +131,8 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path == "/control/inbound":
             self._answer(200, {"uuid": self.server.told_of(json.loads(body))})
+            return
+        if self._answered_of_number(body):
             return
         match = PATH.fullmatch(self.path)
         account = match["account"] if match else ""
@@ -152,7 +157,19 @@ class Handler(BaseHTTPRequestHandler):
         if report:
             report.start()
 
+    def _answered_of_number(self, body: bytes = b"") -> bool:
+        match = plivo_numbers.PATH.fullmatch(self.path)
+        if match is None:
+            return False
+        if not self.server.knows(match["account"], self.headers.get("Authorization", "")):
+            self._answer(401, {"error": "credentials"})
+        else:
+            self._answer(*self.server.numbers.answer(self.command, match["account"], match["number"], body))
+        return True
+
     def do_GET(self) -> None:
+        if self._answered_of_number():
+            return
         parts = urlsplit(self.path)
         match = PATH.fullmatch(parts.path)
         if match is None:
@@ -277,6 +294,7 @@ class FakePlivo(ThreadingHTTPServer):
         self.reports = reports or Reports()
         self.sent_reports: list[SentReport] = []
         self.log = log or MessageLog()
+        self.numbers = plivo_numbers.Numbers()
         self._faults = dict(faults or {})
         self._log_faults = dict(log_faults or {})
         self._chance = random.Random(seed)

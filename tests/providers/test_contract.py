@@ -11,7 +11,7 @@ import importlib
 import itertools
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,12 +29,12 @@ from providers.base import (
     Knowledge,
     LogEntry,
     LogQuery,
-    LogUnavailable,
     NotVerified,
     Outcome,
     OutgoingReply,
     Provider,
     SignedRequest,
+    Unavailable,
     Unusable,
 )
 
@@ -310,16 +310,56 @@ def test_a_log_that_cannot_be_read_never_looks_like_a_whole_one(case: Case, logg
         for cursor in ("", whole.next):
             assert cursor is not None
             carrier.script_log(fault)
-            with pytest.raises(LogUnavailable) as raised:
+            with pytest.raises(Unavailable) as raised:
                 case.provider.read_log(query, credentials, cursor)
             assert raised.value.retry_after is None, fault
             assert 0 < len(str(raised.value)) <= 60
             assert not any(secret in str(raised.value) for secret in (SECRET, SENDER, "33937000001"))
     carrier.script_log(contract.wait)
-    with pytest.raises(LogUnavailable) as raised:
+    with pytest.raises(Unavailable) as raised:
         case.provider.read_log(query, credentials)
     assert raised.value.retry_after == 7
     assert case.provider.read_log(query, credentials) == whole
+
+
+# --- its numbers ------------------------------------------------------------------------------------------------------
+NUMBER = "+33937000001"
+
+
+def test_a_number_is_detached_and_attached_again_however_often_it_is_said(case: Case, settings: Any) -> None:
+    assert case.contract.numbers is not None
+    home, credentials = case.contract.numbers.application, case.contract.credentials(SECRET, "")
+    with case.contract.carrier(settings):
+        assert case.provider.application(NUMBER, credentials) == home
+        for application in ("", "", home, home, ""):
+            case.provider.attach(NUMBER, application, credentials)
+            assert case.provider.application(NUMBER, credentials) == application
+        assert case.provider.application("+33937000002", credentials) == home
+        http.client().close()
+
+
+def test_what_a_provider_did_not_agree_to_is_never_taken_for_done(case: Case, settings: Any) -> None:
+    contract, credentials = case.contract.numbers, case.contract.credentials(SECRET, "")
+    assert contract is not None
+    calls: list[Callable[[], object]] = [
+        lambda: case.provider.application(NUMBER, credentials),
+        lambda: case.provider.attach(NUMBER, "", credentials),
+    ]
+    with case.contract.carrier(settings) as carrier:
+        for told, retry_after in [*((fault, None) for fault in contract.faults), (contract.wait, 7)]:
+            for call in calls:
+                contract.script(carrier, told)
+                with pytest.raises(Unavailable) as raised:
+                    call()
+                assert raised.value.retry_after == retry_after, told
+                assert 0 < len(str(raised.value)) <= 60
+                assert SECRET not in str(raised.value)
+        assert case.provider.application(NUMBER, credentials) == contract.application
+        contract.script(carrier, contract.done)
+        with pytest.raises(Unavailable):
+            case.provider.attach(NUMBER, "", credentials)
+        assert case.provider.application(NUMBER, credentials) == ""
+        http.client().close()
 
 
 # --- at the webhook ---------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from tests.providers.plivo_log import MessageLog
 from tests.world import AUTH_ID
 
 from providers import http
-from providers.base import Delivery, LogEntry, LogQuery, LogUnavailable
+from providers.base import Delivery, LogEntry, LogQuery, Unavailable
 from providers.plivo import Plivo, _log_page
 
 TOKEN = "token-of-the-tests"
@@ -128,7 +128,7 @@ def test_what_a_row_may_lack_or_say(changes: dict[str, Any], expected: dict[str,
     ids=lambda broken: json.dumps(broken)[:60],
 )
 def test_a_page_in_doubt_is_no_page(broken: object) -> None:
-    with pytest.raises(LogUnavailable):
+    with pytest.raises(Unavailable):
         _log_page(broken, QUERY, 0)
 
 
@@ -227,6 +227,6 @@ def test_it_allows_no_more_requests_a_minute_than_it_is_told(server: FakePlivo) 
         for _ in range(3):
             Plivo().read_log(QUERY, CREDENTIALS)
         clock.shift(20)
-        with pytest.raises(LogUnavailable, match="429") as refused:
+        with pytest.raises(Unavailable, match="429") as refused:
             Plivo().read_log(QUERY, CREDENTIALS)
         assert refused.value.retry_after == 41

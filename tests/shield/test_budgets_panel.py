@@ -18,6 +18,8 @@ from conversations.models import Conversation
 from hotlines.models import Account, Hotline
 from organizations.models import Organization
 from outbox import release
+from shield import intake
+from shield.models import Detachment
 
 NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
 
@@ -78,6 +80,34 @@ def test_a_flat_tariff_is_told_in_messages_and_recipients(world: World) -> None:
     assert "Account, this month: recipients 3 5 (60 %)" in said
     assert "EUR" not in said
     assert "What is left answers 2 more senders" in said
+
+
+def test_what_messages_cost_today_and_that_the_number_is_off(world: World) -> None:
+    hotline = world.north.hotline
+    Hotline.objects.update(inbound_budget="0.05")
+    answered(world, 6)
+    intake.count(NOON)
+    intake.count(NOON + datetime.timedelta(minutes=1))
+    assert "Messages received, today 0.05 EUR 0.05 EUR (90 %)" in panel(world)
+    row = Detachment.objects.create(
+        organization=hotline.organization, hotline=hotline, decided_at=NOON, next_attempt_at=NOON, detail="503"
+    )
+    said = panel(world)
+    assert "The number is being disconnected at the provider. The provider did not do it yet (503)." in said
+    for changes, words in (
+        ({"detail": "", "application": "1", "detached_at": NOON}, "since 11/24/2026 1 p.m. the number is disconnected"),
+        ({"ended_at": NOON}, "The number is being connected again"),
+    ):
+        Detachment.objects.filter(pk=row.pk).update(**changes)
+        assert words in panel(world)
+    Detachment.objects.update(attached_at=NOON)
+    assert "connected" not in panel(world)
+
+
+@pytest.mark.usefixtures("world")
+def test_where_messages_are_free_nothing_is_said_of_them(world: World) -> None:
+    Account.objects.update(tariff=Account.Tariff.FLAT, price_in=None)
+    assert "Messages received" not in panel(world)
 
 
 def test_nothing_of_anothers_spending_is_told(world: World) -> None:

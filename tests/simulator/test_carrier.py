@@ -13,7 +13,7 @@ from django.utils import timezone
 from tests.world import World
 
 from hotlines.models import Account, Hotline
-from providers.base import Knowledge, LogQuery, LogUnavailable, OutgoingReply
+from providers.base import Knowledge, LogQuery, OutgoingReply, Unavailable
 from providers.simulator import Simulator
 from simulator import phones
 from simulator.models import PhoneText
@@ -232,9 +232,39 @@ def test_its_list_is_what_our_provider_reads(hotline: Hotline) -> None:
 @pytest.mark.usefixtures("carrier_reachable")
 def test_its_list_is_the_accounts_own(hotline: Hotline) -> None:
     query = LogQuery(timezone.now(), timezone.now(), inbound=True)
-    with pytest.raises(LogUnavailable, match="401"):
+    with pytest.raises(Unavailable, match="401"):
         Simulator().read_log(query, {**hotline.account.credentials, "auth_token": "another"})
     credentials = hotline.account.credentials
     address = f"/simulator/carrier/v1/Account/{credentials['auth_id']}/Message/"
     headers = {"Authorization": basic(credentials["auth_id"], credentials["auth_token"])}
     assert Client().get(address, {"message_direction": "inbound"}, headers=headers).status_code == 400
+
+
+# --- its numbers ------------------------------------------------------------------------------------------------------
+@pytest.mark.usefixtures("carrier_reachable")
+def test_a_number_that_is_taken_off_brings_no_text_until_it_is_attached_again(hotline: Hotline) -> None:
+    provider, credentials = Simulator(), hotline.account.credentials
+    home = provider.application(hotline.number, credentials)
+    assert home
+    written = {"hotline": str(hotline.uuid), "phone": PHONE, "text": "Salut"}
+
+    def texted() -> int:
+        return Client().post("/simulator/sign/", json.dumps(written), content_type="application/json").status_code
+
+    assert texted() == 200
+    for application, status in (("", 400), ("", 400), (home, 200)):
+        provider.attach(hotline.number, application, credentials)
+        assert provider.application(hotline.number, credentials) == application
+        assert texted() == status
+
+
+@pytest.mark.usefixtures("carrier_reachable")
+def test_what_is_no_number_or_no_application_of_the_account_is_refused(hotline: Hotline) -> None:
+    provider, credentials = Simulator(), hotline.account.credentials
+    with pytest.raises(Unavailable, match="404"):
+        provider.application("+33937999999", credentials)
+    with pytest.raises(Unavailable, match="400"):
+        provider.attach(hotline.number, "another", credentials)
+    with pytest.raises(Unavailable, match="401"):
+        provider.application(hotline.number, {**credentials, "auth_token": "wrong"})
+    assert provider.application(hotline.number, credentials)

@@ -45,6 +45,20 @@ class LogContract:
 
 
 @dataclass(frozen=True)
+class NumberContract:
+    """`application` is what every number is attached to at first; `script(carrier, told)` says what the next request
+    for a number meets. Each of `faults` must be noticed; after `done` the provider did what it was asked and says no.
+    """
+
+    application: str
+    script: Callable[[Any, str], None]
+    faults: Sequence[str]
+    done: str
+    #: A fault that asks for a pause of 7 seconds.
+    wait: str
+
+
+@dataclass(frozen=True)
 class Contract:
     """`credentials(secret, previous)` is what an account holds while its secret changes from `previous`.
 
@@ -60,3 +74,4 @@ class Contract:
     carrier: Callable[[Any], AbstractContextManager[Any]]
     answers: Mapping[str, Knowledge]
     log: LogContract | None = None
+    numbers: NumberContract | None = None

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.providers.contract.base import Contract, LogContract, Text
+from tests.providers import plivo_numbers
+from tests.providers.contract.base import Contract, LogContract, NumberContract, Text
 from tests.providers.fake_plivo import FakePlivo
 from tests.providers.plivo_protocol import report_fields, signed_headers
 from tests.world import AUTH_ID
@@ -102,6 +103,13 @@ CONTRACT = Contract(
             *("400", "401", "403", "404", "405", "500", "503", "307", "204", "206"),
             *("garbage", "empty", "huge", "truncated", "silent:2", "reset-before", "reset-after", "short"),
         ],
+        wait="429:7",
+    ),
+    numbers=NumberContract(
+        application=plivo_numbers.APPLICATION,
+        script=lambda server, told: server.numbers.script(told),
+        faults=["400", "401", "403", "404", "500", "503", "307"],
+        done="500+done",
         wait="429:7",
     ),
 )
