@@ -21,7 +21,7 @@ from inbox import drain, hooks, outage
 from privacy import datakeys, peppers
 from shield import detector, judge
 
-pytest_plugins = ["tests.demo_pages"]
+pytest_plugins = ["tests.demo_pages", "tests.order"]
 
 _connect = socket.socket.connect
 

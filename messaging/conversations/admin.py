@@ -29,6 +29,7 @@ from organizations.widgets import RadioGroup
 from privacy import pseudonyms
 
 from . import blocks, missed, threads
+from .block_file_page import BlockFilePage
 from .models import Block, Conversation
 from .words import BlockCause
 
@@ -277,7 +278,7 @@ class StandingFilter(admin.SimpleListFilter):
 
 
 @admin.register(Block)
-class BlockAdmin(ReadOnlyAdmin):
+class BlockAdmin(BlockFilePage):
     list_display = (
         "sender_shown",
         "cause",

@@ -12,11 +12,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from privacy import pseudonyms, vault
+from privacy import datakeys, pseudonyms, vault
 
 from .models import Block, Conversation, Reply
 from .words import BlockCause, ReplyState
@@ -70,26 +70,100 @@ def block_everywhere(
     now = timezone.now()
     _check(reason, until, now)
     keys = sender_keys(conversation, now)
+    block = _everywhere(conversation.organization_id, _known_sender(conversation), author, reason, until, now)
     with transaction.atomic():
         row = _locked(conversation)
-        older = Block.objects.filter(
-            organization=row.organization_id, conversation__isnull=True, sender_key__in=keys, lifted_at__isnull=True
-        )
-        older.update(lifted_at=now, lifted_by=author, lifted_reason=_("replaced by a newer block"))
-        block = Block.objects.create(
-            organization_id=row.organization_id,
-            sender_key=bytes(row.sender_key),
-            cause=BlockCause.PERSON,
-            reason=reason,
-            author=author,
-            since=now,
-            until=until,
-        )
-        _drop_waiting(
-            Reply.objects.filter(conversation__organization=row.organization_id, conversation__sender_key__in=keys),
-            now,
-        )
+        # Under the name that his rows bear: they follow him into a new half-year together.
+        block.sender_key, block.key_epoch = bytes(row.sender_key), row.key_epoch
+        _write_everywhere(block, keys, now)
     return block
+
+
+def block_sender(
+    organization_id: int, sender: str, author: Any, reason: str, until: datetime.datetime | None = None
+) -> Block | None:
+    """No longer answer `sender` (canonical) on any hotline of the organization; he may never have written.
+
+    None where a block on all numbers stands for him already that ends no earlier. Raises `ValidationError`, in words.
+    """
+    now = timezone.now()
+    _check(reason, until, now)
+    keys = pseudonyms.keys_of(organization_id, sender, now)
+    block = _everywhere(organization_id, sender, author, reason, until, now)
+    with transaction.atomic():
+        stands = Block.objects.filter(
+            standing(now), organization=organization_id, conversation__isnull=True, sender_key__in=keys
+        )
+        if any(end is None or (until is not None and end >= until) for end in stands.values_list("until", flat=True)):
+            return None
+        _write_everywhere(block, keys, now)
+    return block
+
+
+def _everywhere(
+    organization_id: int,
+    sender: str | None,
+    author: Any,
+    reason: str,
+    until: datetime.datetime | None,
+    now: datetime.datetime,
+) -> Block:
+    """A block that is not written yet; its keys are made before the transaction, as `datakeys.for_writing` asks."""
+    block = Block(
+        organization_id=organization_id, cause=BlockCause.PERSON, reason=reason, author=author, since=now, until=until
+    )
+    if sender is not None:
+        _name(block, sender, now)
+    return block
+
+
+def _name(block: Block, sender: str, now: datetime.datetime) -> None:
+    """Say whom a block on all numbers concerns, by the pseudonym of today."""
+    pseudonym = pseudonyms.current(block.organization_id, sender, now)
+    block.sender_key, block.key_epoch = pseudonym.key, pseudonym.epoch
+    block.sender_sealed = vault.seal(sender, block.place, datakeys.Purpose.NUMBER, datakeys.month(now))
+
+
+def _write_everywhere(block: Block, keys: set[bytes], now: datetime.datetime) -> None:
+    """Write it in the place of what stood for the same sender, and drop what waits for him."""
+    older = Block.objects.filter(
+        organization=block.organization_id, conversation__isnull=True, sender_key__in=keys, lifted_at__isnull=True
+    )
+    older.update(lifted_at=now, lifted_by=block.author, lifted_reason=_("replaced by a newer block"))
+    block.save()
+    his = Reply.objects.filter(conversation__organization=block.organization_id, conversation__sender_key__in=keys)
+    _drop_waiting(his, now)
+
+
+def follow_half_year(now: datetime.datetime) -> int:
+    """Put blocks on all numbers under the pseudonyms of the half-year of `now`; returns how many.
+
+    Or a sender who writes nothing for a year would find himself forgotten, and be answered.
+    """
+    epoch = datakeys.half_year(now)
+    old = Block.objects.filter(standing(now), conversation__isnull=True, sender_sealed__isnull=False)
+    followed = 0
+    for block in old.exclude(key_epoch__gte=epoch).order_by("pk"):
+        try:
+            sender = block.sender
+        except vault.Unreadable:
+            sender = None
+        if sender is None:
+            continue
+        before = bytes(block.sender_key or b"")
+        _name(block, sender, now)
+        name = {"sender_key": block.sender_key, "key_epoch": block.key_epoch}
+        mine = Block.objects.filter(organization=block.organization_id, conversation__isnull=True, lifted_at=None)
+        his = Conversation.objects.filter(organization=block.organization_id)
+        with transaction.atomic():
+            # Unless his next message was quicker: then they bear the new name already.
+            there = his.filter(hotline=OuterRef("hotline"), sender_key=block.sender_key)
+            his.filter(~Exists(there), sender_key=before).update(**name)
+            standing_now = mine.filter(sender_key=block.sender_key)
+            followed += mine.filter(~Exists(standing_now), pk=block.pk).update(
+                **name, sender_sealed=block.sender_sealed
+            )
+    return followed
 
 
 def unblock(conversation: Conversation, author: Any, reason: str) -> None:
@@ -149,13 +223,16 @@ def sender_keys(conversation: Conversation, now: datetime.datetime) -> set[bytes
     last half-year where his number is still known.
     """
     keys = {bytes(conversation.sender_key)}
-    try:
-        sender = conversation.sender
-    except vault.Unreadable:
-        sender = None
-    if sender:
+    if sender := _known_sender(conversation):
         keys |= pseudonyms.keys_of(conversation.organization_id, sender, now)
     return keys
+
+
+def _known_sender(conversation: Conversation) -> str | None:
+    try:
+        return conversation.sender
+    except vault.Unreadable:
+        return None
 
 
 def _check(reason: str, until: datetime.datetime | None, now: datetime.datetime) -> None:

@@ -262,7 +262,8 @@ def _receive_step_by_step(draft: _Draft, *, replacing: bool = False) -> None:
     if row["blocked_everywhere"] and draft.previous_key is not None:
         # Nor a way around a person's block, however many epochs it stands.
         blocks = Block.objects.filter(organization_id=draft.hook.organization_id, conversation__isnull=True)
-        _renamed(blocks.filter(lifted_at__isnull=True), draft, draft.previous_key)
+        epoch = draft.conversation["key_epoch"]
+        _renamed(blocks.filter(lifted_at__isnull=True), draft, draft.previous_key, key_epoch=epoch)
     _follow(draft, decision, row["id"], message_id)
 
 

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from conversations import blocks
 from shield import intake, judge, ledger, watch
 
 from . import breaker, detaching, faults, pace, release, restored, send, summary, telling
@@ -92,6 +93,11 @@ def tell_alerts() -> int:
     return telling.tell(now)
 
 
+def keep_blocks() -> int:
+    """Blocks on all numbers follow their senders into a new half-year."""
+    return blocks.follow_half_year(shared_now())
+
+
 def daily_summary() -> int:
     """Yesterday's new blocks, to every organization whose morning it is."""
     return summary.send_due(shared_now())
@@ -158,4 +164,5 @@ add(Sweep(settle_budgets, every=5.0))
 add(Sweep(keep_inbound_budgets, every=15.0))
 add(Sweep(tell_alerts, every=15.0))
 add(Sweep(tidy_budgets, every=3600.0))
+add(Sweep(keep_blocks, every=3600.0))
 add(Sweep(daily_summary, every=300.0))

@@ -284,7 +284,8 @@ class Hotline(models.Model):
                 name="hotline_not_own_successor",
             ),
             models.CheckConstraint(
-                condition=models.Q(replies_per_hour__gte=1) & money.not_negative("day_budget", "month_budget", "inbound_budget"),
+                condition=models.Q(replies_per_hour__gte=1)
+                & money.not_negative("day_budget", "month_budget", "inbound_budget"),
                 name="hotline_budgets_not_negative",
             ),
             models.CheckConstraint(

@@ -10,6 +10,7 @@ import pytest
 from tests.processes import ROOT
 
 
+@pytest.mark.long
 @pytest.mark.processes
 @pytest.mark.postgresql
 def test_nothing_is_lost_answered_twice_or_over_the_limit() -> None:

@@ -9,7 +9,7 @@ import sys
 import pytest
 from tests.processes import ROOT
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("chaos")]
+pytestmark = [pytest.mark.processes, pytest.mark.long, pytest.mark.xdist_group("chaos")]
 
 
 def chaos(*arguments: str) -> subprocess.CompletedProcess[str]:

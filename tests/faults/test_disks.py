@@ -14,7 +14,7 @@ from tests.faults.disks import Disk
 from tests.inbox.test_outages import Site, _eventually
 from tests.processes import web
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("disks")]
+pytestmark = [pytest.mark.processes, pytest.mark.long, pytest.mark.xdist_group("disks")]
 
 #: `make faults` goes on for longer.
 MANY = 1500 if os.environ.get("PARAVENT_TEST_FAULTS") else 300

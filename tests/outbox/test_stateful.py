@@ -82,6 +82,7 @@ def finds(machine: type[Path], examples: int = 400) -> bool:
     return found
 
 
+@pytest.mark.long
 def test_the_path_holds_under_every_interleaving(path: type[Path]) -> None:
     play(path, 40)
 
@@ -222,6 +223,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.once
 @pytest.mark.parametrize("bug", [*OF_SENDING, *OTHERS], ids=lambda bug: bug.__name__)
 def test_the_machine_finds(

@@ -41,6 +41,7 @@ def test_a_quiet_day_is_answered_as_if_there_were_no_shield(tmp_path: Path) -> N
     assert "<svg" in page.read_text()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("trace", ["heavy", "copy", "farm", "mix"])
 def test_a_raid_is_noticed_and_genuine_senders_are_answered(tmp_path: Path, trace: str) -> None:
     found = rehearsed(tmp_path, trace, *SMALL, "--raid", "400")
