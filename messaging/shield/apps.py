@@ -7,10 +7,11 @@ class ShieldConfig(AppConfig):
     verbose_name = _("Shield")
 
     def ready(self) -> None:
-        from hotlines import extension, lifecycle
+        from hotlines import extension
+        from hotlines.readiness import before_activation
 
         from . import level_panel, panel, readiness
 
-        lifecycle.before_activation(readiness.budgets_missing)
+        before_activation(readiness.budgets_missing)
         extension.add_panel(level_panel.PANEL)
         extension.add_panel(panel.PANEL)

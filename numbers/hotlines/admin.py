@@ -21,7 +21,7 @@ from unfold.widgets import INPUT_CLASSES
 from organizations.scoped_admin import DialogForm, ScopedAdmin, ScopedRelatedFilter, dialog_action, page_action
 from organizations.tenancy import EDIT, OWN
 
-from . import choices, durations, extension, lifecycle, number_rules, summary
+from . import choices, durations, extension, lifecycle, number_rules, readiness, succession, summary
 from .forms import HotlineAddForm, HotlineForm, StateForm
 from .models import Hotline
 
@@ -165,7 +165,8 @@ class HotlineAdmin(ScopedAdmin):
         hotline = context.get("original")
         if hotline is not None:
             context["sentences"] = summary.sentences(hotline)
-            context["missing"] = lifecycle.missing(hotline) if hotline.state != Hotline.State.ACTIVE else []
+            context["missing"] = readiness.missing(hotline) if hotline.state != Hotline.State.ACTIVE else []
+            context["succession"] = succession.sentence(hotline)
             context["advice"] = number_rules.advice(hotline.number, timezone.localdate())
             context["panels"] = extension.panels(request, hotline)
         return super().render_change_form(request, context, *args, **kwargs)
@@ -200,8 +201,10 @@ class HotlineAdmin(ScopedAdmin):
     )
     def change_state(self, request: HttpRequest, row: Hotline, form: StateForm) -> str:
         before, data = row.get_state_display(), form.cleaned_data
-        lifecycle.change_state(row, data["state"], data["reason"], data["successor"])
+        lifecycle.change_state(row, data["state"], data["reason"], data["successor"], request.user)
         said = _("State: %(before)s → %(after)s.") % {"before": before, "after": row.get_state_display()}
+        if row.successor is not None:
+            said += " " + _("%(name)s takes its place.") % {"name": row.successor}
         self.log_change(request, row, f"{said} {data['reason']}".strip())
         return said
 

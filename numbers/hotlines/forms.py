@@ -16,7 +16,7 @@ from unfold.widgets import (
 from organizations.scoped_admin import DialogForm, ScopedForm
 from organizations.widgets import CheckboxGroup, RadioGroup
 
-from . import choices, lifecycle
+from . import choices, readiness
 from .durations import DurationField
 from .models import Hotline
 
@@ -95,7 +95,7 @@ class HotlineForm(HotlineAddForm):
         if self.instance.state == Hotline.State.ACTIVE and "default_language" in self.changed_data:
             changed = copy.copy(self.instance)
             changed.default_language = cleaned.get("default_language", changed.default_language)
-            for problem in lifecycle.missing(changed):
+            for problem in readiness.missing(changed):
                 self.add_error("default_language", problem)
         return cleaned
 
@@ -115,11 +115,16 @@ class StateForm(DialogForm):
         required=False,
         empty_label=_("none"),
         widget=UnfoldAdminSelectWidget(),
-        help_text=_("The number that takes its place, when this one is suspended or retired."),
+        help_text=_(
+            "The number that takes its place, when this one is suspended or retired: it is shown to partners, and "
+            "never sent to anybody. A draft that is ready becomes active with it."
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["state"].initial = self.row.state
         successor: Any = self.fields["successor"]
-        successor.queryset = Hotline.objects.filter(organization=self.row.organization_id).exclude(pk=self.row.pk)
+        candidates = Hotline.objects.filter(organization=self.row.organization_id).exclude(pk=self.row.pk)
+        successor.queryset = candidates.filter(state__in=[Hotline.State.ACTIVE, Hotline.State.DRAFT])
+        successor.label_from_instance = lambda hotline: f"{hotline.name} ({hotline.get_state_display()})"

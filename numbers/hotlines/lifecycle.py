@@ -1,32 +1,24 @@
 """The life cycle of a hotline: draft, active, silent, suspended, retired. Only a person changes it.
 
-Apps above this one add what they know of it in their `ready()`: `replies` brings the texts of a new hotline's kind and
-says what is missing before it may answer.
+Apps above this one add what they know of it in their `ready()`: `replies` brings the texts of a new hotline's kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils.translation import gettext as _
 
-from . import kinds
-from .models import Hotline
+from . import kinds, readiness, succession
+from .models import Hotline, StateChange
 
-#: Says in words what is missing before this hotline may answer; nothing where all is well.
-ActivationCheck = Callable[[Hotline], Iterable[str]]
 #: Brings what a new hotline starts with.
 Beginning = Callable[[Hotline], object]
 
-_checks: list[ActivationCheck] = []
 _beginnings: list[Beginning] = []
 State = Hotline.State
-
-
-def before_activation(check: ActivationCheck) -> None:
-    _checks.append(check)
 
 
 def at_beginning(beginning: Beginning) -> None:
@@ -48,27 +40,43 @@ def begin(hotline: Hotline) -> None:
             beginning(hotline)
 
 
-def missing(hotline: Hotline) -> list[str]:
-    """Everything that keeps `hotline` from answering, in words."""
-    problems = [problem for check in _checks for problem in check(hotline)]
-    if not hotline.account.credentials_sealed:
-        problems.append(_("The account has no credentials yet. Enter them on the account's page."))
-    return problems
-
-
-def change_state(hotline: Hotline, state: str, reason: str = "", successor: Hotline | None = None) -> None:
+def change_state(
+    hotline: Hotline, state: str, reason: str = "", successor: Hotline | None = None, author: Any = None
+) -> None:
     """Put `hotline` into `state`. Raises `ValidationError`, in words, where it must not be.
 
-    A suspension needs its reason and may name a successor, as may a retirement; other states have neither.
+    A suspension needs its reason and may name a successor, as may a retirement; other states have neither. A successor
+    that is a draft becomes active in the same moment.
     """
+    left = state in {State.SUSPENDED, State.RETIRED}
+    heir = successor if left else None
     with transaction.atomic():
-        row = Hotline.objects.select_for_update().get(pk=hotline.pk)
-        if state == State.ACTIVE and (problems := missing(row)):
+        wanted = [hotline.pk, *([heir.pk] if heir is not None else [])]
+        rows = {row.pk: row for row in Hotline.objects.select_for_update().filter(pk__in=wanted).order_by("pk")}
+        row, heir = rows[hotline.pk], rows[heir.pk] if heir is not None else None
+        if state == State.ACTIVE and (problems := readiness.missing(row)):
             raise ValidationError(problems, code="not_ready")
-        left = state in {State.SUSPENDED, State.RETIRED}
-        row.state = state
+        before, row.state = row.state, state
         row.state_reason = reason.strip() if left else ""
-        row.successor = successor if left else None
+        if heir is not None:
+            succession.check(row, heir)
+        row.successor = heir
         row.full_clean(exclude={"number", "languages", "countries", "default_language"})
-        row.save(update_fields=["state", "state_reason", "successor"])
+        _write(row, before, author)
+        if heir is not None and heir.state == State.DRAFT:
+            heir.state = State.ACTIVE
+            _write(heir, State.DRAFT, author)
     hotline.refresh_from_db(fields=["state", "state_reason", "successor"])
+
+
+def _write(row: Hotline, before: str, author: Any) -> None:
+    row.save(update_fields=["state", "state_reason", "successor"])
+    StateChange.objects.create(
+        organization_id=row.organization_id,
+        hotline=row,
+        before=before,
+        after=row.state,
+        reason=row.state_reason,
+        successor=row.successor,
+        author=author,
+    )

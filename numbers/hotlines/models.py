@@ -9,9 +9,11 @@ import uuid
 import zoneinfo
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from organizations import money
@@ -371,3 +373,34 @@ class EndpointPin(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_endpoint_display()}: {self.scheme}"
+
+
+class StateChange(models.Model):
+    """A person put a hotline into another state. Nothing changes or deletes it."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+", verbose_name=_("organization"))
+    hotline = models.ForeignKey(Hotline, models.CASCADE, related_name="state_changes", verbose_name=_("hotline"))
+    at = models.DateTimeField(_("when"), default=timezone.now)
+    before = models.CharField(_("state before"), max_length=10, choices=Hotline.State)
+    after = models.CharField(_("state"), max_length=10, choices=Hotline.State)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    successor = models.ForeignKey(Hotline, models.SET_NULL, null=True, related_name="+", verbose_name=_("successor"))
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("author")
+    )
+
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("change of state")
+        verbose_name_plural = _("changes of state")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(before__in=Hotline.State.values, after__in=Hotline.State.values),
+                name="state_change_known",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["hotline", "-at"], name="state_change_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.get_before_display()} → {self.get_after_display()}"

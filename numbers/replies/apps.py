@@ -8,8 +8,9 @@ class RepliesConfig(AppConfig):
 
     def ready(self) -> None:
         from hotlines import lifecycle
+        from hotlines.readiness import before_activation
 
         from . import packs, readiness
 
         lifecycle.at_beginning(packs.copy_to_hotline)
-        lifecycle.before_activation(readiness.texts_missing)
+        before_activation(readiness.texts_missing)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from hotlines import succession
 from hotlines.models import Hotline
 from hotlines.policy import MAX_REPLY_LIMIT
 from organizations.models import Organization
@@ -21,6 +23,10 @@ class Purpose(models.TextChoices):
     VOICE = "voice", _("spoken message")
     NOTICE = "notice", _("notice for pages")
     SUSPENDED = "suspended", _("number suspended, for pages")
+
+
+#: Others are for pages, which say which number to use.
+TOLD_TO_SENDERS = frozenset({Purpose.REPLY, Purpose.FINAL, Purpose.HELP, Purpose.VOICE})
 
 
 class ReplyTemplate(models.Model):
@@ -76,3 +82,17 @@ class ReplyTemplate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_purpose_display()} {self.step} ({self.language})"
+
+    def clean(self) -> None:
+        """What is sent or spoken must not tell a raid where to go on."""
+        if self.purpose in TOLD_TO_SENDERS and self.organization_id:
+            named = succession.named_in(self.text, self.organization_id)
+            if named is not None:
+                raise ValidationError(
+                    {
+                        "text": _(
+                            "The number of %(name)s stands in the text. Whoever gets it would go on there. Take it out."
+                        )
+                        % {"name": named}
+                    }
+                )

@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, models, transaction
 from tests.world import World
 
 from conversations.models import Block, Conversation, DeliveryReport, Message, Reply
-from hotlines.models import Account, EndpointPin, Hotline
+from hotlines.models import Account, EndpointPin, Hotline, StateChange
 from hotlines.policy import MAX_REPLY_LIMIT
 from organizations.models import Invitation, Member, Organization
 from outbox.models import Summary, SweepTurn, UsedDatabase
@@ -272,6 +272,9 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "hotline_quiet_hours_whole": lambda rows: set_to(rows.hotline, quiet_from=datetime.time(22)),
     "hotline_window_positive": lambda rows: set_to(rows.hotline, window_hours=0),
     "hotline_not_own_successor": lambda rows: set_to(rows.hotline, successor=rows.hotline.pk),
+    "state_change_known": lambda rows: StateChange.objects.create(
+        organization=rows.world.north.organization, hotline=rows.hotline, before="active", after="asleep"
+    ),
     "pin_once_per_endpoint": lambda rows: again(rows.pin),
     "pin_endpoint_known": lambda rows: set_to(rows.pin, endpoint="fax"),
     # providers
