@@ -16,9 +16,11 @@ from tests.world import Tenant, World, build_world, message_fields
 
 from conversations import blocks
 from conversations.models import Block, Conversation, Message, Reply
-from hotlines.models import Account, EndpointPin, Hotline
+from hotlines.models import Account, EndpointPin, Hotline, StateChange
 from organizations.models import Invitation, Member, Organization
 from outbox import sweeps
+from partners import events
+from partners.models import Delivery, Endpoint, new_secret
 from replies.models import ReplyTemplate
 from shield.models import Alert, LevelChange
 
@@ -38,6 +40,8 @@ class Planted:
     block: Block
     alert: Alert
     change: LevelChange
+    endpoint: Endpoint
+    delivery: Delivery
     south_conversation: Conversation
 
     @property
@@ -62,6 +66,7 @@ class Planted:
             north.owner.username,
             north.owner.email,
             north.token,
+            self.endpoint.secret,
         ]
 
 
@@ -101,6 +106,9 @@ def plant() -> Planted:
     alert = Alert.objects.create(
         kind="loop", key="north", organization=north.organization, hotline=north.hotline, at=timezone.now()
     )
+    endpoint = Endpoint(organization=north.organization, label=f"{CANARY} hook", url="https://hooks.example.org/")
+    endpoint.secret = new_secret()
+    endpoint.save()
     template = ReplyTemplate.objects.filter(hotline=north.hotline).first()
     assert template is not None
     for row in (north.organization, north.hotline, conversation, template, block):
@@ -115,6 +123,8 @@ def plant() -> Planted:
         block,
         alert,
         change,
+        endpoint,
+        events.write_test(endpoint, timezone.now()),
         Conversation.objects.get(hotline=south.hotline),
     )
 
@@ -143,6 +153,9 @@ ROWS: dict[type[models.Model], str] = {
     Reply: "organization",
     Block: "organization",
     Alert: "organization",
+    Endpoint: "organization",
+    Delivery: "organization",
+    StateChange: "organization",
 }
 
 

@@ -12,4 +12,4 @@ class InboxConfig(AppConfig):
         from . import hooks, reconcile
 
         hooks.connect()
-        sweeps.add(sweeps.Sweep(reconcile.reconcile_inbound, every=60.0))
+        sweeps.add(sweeps.Sweep(reconcile.reconcile_inbound, every=60.0, aside=True))

@@ -12,4 +12,4 @@ class OutboxConfig(AppConfig):
         from . import restored, settle, sweeps
 
         post_migrate.connect(restored.begin, sender=self, dispatch_uid="outbox.restored.begin")
-        sweeps.add(sweeps.Sweep(settle.settle_unknown, every=60.0))
+        sweeps.add(sweeps.Sweep(settle.settle_unknown, every=60.0, aside=True))

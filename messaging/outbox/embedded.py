@@ -1,10 +1,11 @@
-"""The embedded engine: one daemon thread of the one web process runs the sweeps."""
+"""The embedded engine: a daemon thread of the one web process runs the sweeps, and another what waits for others."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from collections.abc import Sequence
 
 from django.db import close_old_connections
 
@@ -24,27 +25,37 @@ def start() -> threading.Thread | None:
     if not _started.acquire(blocking=False):
         return None
     _stop.clear()
-    thread = threading.Thread(target=_loop, name=THREAD, daemon=True)
+    thread = threading.Thread(target=_run, name=THREAD, daemon=True)
     thread.start()
     return thread
 
 
 def stop() -> None:
-    """Ask the thread to end after the sweep it is in."""
+    """Ask the threads to end after the sweeps they are in."""
     _stop.set()
 
 
-def _loop() -> None:
-    due = dict.fromkeys(schedule(), 0.0)
+def _run() -> None:
+    mine, others = ([sweep for sweep in schedule() if sweep.aside is aside] for aside in (False, True))
+    beside = threading.Thread(target=_loop, args=(others,), name=THREAD, daemon=True) if others else None
     try:
-        while not _stop.is_set():
-            for sweep in due:
-                if not _stop.is_set() and time.monotonic() >= due[sweep]:
-                    run_once(sweep)
-                    due[sweep] = time.monotonic() + sweep.every
-            _stop.wait(_PAUSE)
+        if beside is not None:
+            beside.start()
+        _loop(mine)
+        if beside is not None:
+            beside.join()
     finally:
         _started.release()
+
+
+def _loop(sweeps: Sequence[Sweep]) -> None:
+    due = dict.fromkeys(sweeps, 0.0)
+    while not _stop.is_set():
+        for sweep in due:
+            if not _stop.is_set() and time.monotonic() >= due[sweep]:
+                run_once(sweep)
+                due[sweep] = time.monotonic() + sweep.every
+        _stop.wait(_PAUSE)
 
 
 def run_once(sweep: Sweep) -> None:

@@ -109,12 +109,14 @@ class Sweep:
 
     One that is not `parallel` runs once in a period over all hosts, however many of them have a scheduler. Its turn is
     not held while it runs: a host that dies in it delays it by one period, and one that is slower than its period meets
-    itself, so it must do no harm twice.
+    itself, so it must do no harm twice. One that stands `aside` may wait for servers that are not ours: where threads
+    run the sweeps it has another one than those that answer senders.
     """
 
     run: Callable[[], int]
     every: float
     parallel: int = 1
+    aside: bool = False
 
     @property
     def name(self) -> str:
@@ -130,7 +132,7 @@ class Sweep:
 
 
 def _alone() -> bool:
-    """Whether one thread of one process runs all sweeps: then a row would only write to its disk every second."""
+    """Whether one process runs all sweeps, each in one thread: then a row would only write to its disk every second."""
     return settings.ENGINE == "embedded" and connection.vendor == "sqlite"
 
 
@@ -161,7 +163,7 @@ add(Sweep(release_replies, every=1.0))
 add(Sweep(send_replies, every=1.0, parallel=4))
 add(Sweep(keep_promises, every=30.0))
 add(Sweep(settle_budgets, every=5.0))
-add(Sweep(keep_inbound_budgets, every=15.0))
+add(Sweep(keep_inbound_budgets, every=15.0, aside=True))
 add(Sweep(tell_alerts, every=15.0))
 add(Sweep(tidy_budgets, every=3600.0))
 add(Sweep(keep_blocks, every=3600.0))

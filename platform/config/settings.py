@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "shield",
     "outbox",
     "inbox",
+    "partners",
     *(["simulator"] if SIMULATOR else []),
     "rehearsal",
     "config",
@@ -171,13 +172,15 @@ else:
     }
 RATELIMIT_USE_CACHE = "limits"
 RATELIMIT_FAIL_OPEN = True
-#: `embedded`: one thread of the one web process runs the sweeps. `celery`: workers and beat on any number of hosts do.
+#: `embedded`: threads of the one web process run the sweeps. `celery`: workers and beat on any number of hosts do.
 ENGINE = setting("ENGINE", "celery" if REDIS_URL else "embedded")
 CELERY_BROKER_URL = REDIS_URL
 
 # --- sending --------------------------------------------------------------------------------------------------------
 #: Seconds one call to a provider may take, connect and read together (httpx counts each).
 PROVIDER_TIMEOUT = 5.0
+# Whether webhooks of ours may go to this machine and to private networks, and without TLS.
+WEBHOOKS_MAY_STAY_HERE = setting_bool("WEBHOOKS_MAY_STAY_HERE", default=DEMO)
 #: Seconds after which a claim without an outcome becomes `unknown`; more than five call time-outs (SECURITY D6).
 CLAIM_LEASE = 60
 #: Seconds after a lease's end from which the provider's log is trusted to know what became of a call (SECURITY D6).

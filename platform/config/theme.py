@@ -74,6 +74,7 @@ UNFOLD: dict[str, Any] = {
                     _item(_("Hotlines"), "call", "hotlines_hotline"),
                     _item(_("Reply templates"), "translate", "replies_replytemplate"),
                     _item(_("Accounts"), "key", "hotlines_account"),
+                    _item(_("Webhooks"), "webhook", "partners_endpoint"),
                 ],
             },
             {
@@ -83,6 +84,7 @@ UNFOLD: dict[str, Any] = {
                     _item(_("Blocks"), "block", "conversations_block"),
                     _item(_("Alerts"), "notifications", "shield_alert"),
                     _item(_("Changes of level"), "shield", "shield_levelchange"),
+                    _item(_("Deliveries"), "outgoing_mail", "partners_delivery"),
                 ],
             },
             {

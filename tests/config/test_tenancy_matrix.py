@@ -50,12 +50,16 @@ OBJECTS: dict[str, Target] = {
     "conversations_block": lambda p: p.block,
     "shield_alert": lambda p: p.alert,
     "shield_levelchange": lambda p: p.change,
+    "partners_endpoint": lambda p: p.endpoint,
+    "partners_delivery": lambda p: p.delivery,
 }
 # What GET answers to: owner, editor, viewer of the north; owner of the south; stranger; anonymous; operator.
 _EVERYBODY = "200 200 200 200 200 302 200"
 _OPERATOR_LIST = "403 403 403 403 403 302 200"
 _LIST = "200 200 200 200 403 302 200"
 _ROW = "200 200 200 404 404 302 200"
+_OWN_LIST = "200 403 403 200 403 302 200"
+_OWN_ROW = "200 404 404 404 404 302 200"
 _NEVER_ROW = "403 403 403 404 404 302 403"
 GET: dict[str, str] = {
     "index": _EVERYBODY,
@@ -129,6 +133,9 @@ GET: dict[str, str] = {
     "conversations_block_change": _ROW,
     "conversations_block_history": _ROW,
     "conversations_block_delete": _NEVER_ROW,
+    "conversations_block_as_file": "302 302 302 302 302 302 302",
+    "conversations_block_file": "200 200 403 200 403 302 200",
+    "conversations_block_export": "200 200 404 404 404 302 200",
     "conversations_block_lift": "200 200 403 404 404 302 200",
     "app_list:shield": "200 200 200 200 404 302 200",
     "shield_alert_changelist": _LIST,
@@ -141,6 +148,22 @@ GET: dict[str, str] = {
     "shield_levelchange_change": _ROW,
     "shield_levelchange_history": _ROW,
     "shield_levelchange_delete": _NEVER_ROW,
+    "app_list:partners": "200 404 404 200 404 302 200",
+    "partners_endpoint_changelist": _OWN_LIST,
+    "partners_endpoint_add": _OWN_LIST,
+    "partners_endpoint_change": _OWN_ROW,
+    "partners_endpoint_history": _OWN_ROW,
+    "partners_endpoint_delete": _OWN_ROW,
+    "partners_endpoint_secret": _OWN_ROW,
+    "partners_endpoint_test": _OWN_ROW,
+    "partners_endpoint_pause": _OWN_ROW,
+    "partners_endpoint_resume": _OWN_ROW,
+    "partners_delivery_changelist": _OWN_LIST,
+    "partners_delivery_add": "403 403 403 403 403 302 403",
+    "partners_delivery_change": _OWN_ROW,
+    "partners_delivery_history": _OWN_ROW,
+    "partners_delivery_delete": "403 404 404 404 404 302 403",
+    "partners_delivery_send_again": _OWN_ROW,
 }
 #: Django's catch-all and its redirects from old addresses; tested below.
 UNNAMED = 1 + len(OBJECTS)
@@ -165,6 +188,9 @@ def test_every_route_has_an_entry() -> None:
     assert sum(route.name is None for route in routes) == UNNAMED
 
 
+_OF_NO_ROW = {"changelist", "add", "segments", "invite", "as_file", "file"}
+
+
 def address(name: str, planted: Planted, pk: int | None = None) -> str:
     """The address of a route for the north's row, or for the row `pk`."""
     route, _, app = name.partition(":")
@@ -174,8 +200,17 @@ def address(name: str, planted: Planted, pk: int | None = None) -> str:
         return reverse(
             "admin:view_on_site", args=(ContentType.objects.get_for_model(Hotline).pk, pk or planted.north.hotline.pk)
         )
+    if route == "conversations_block_export":
+        return reverse(f"admin:{route}", args=(pk or planted.north.organization.pk,))
     model = next((model for model in OBJECTS if route.startswith(f"{model}_")), None)
-    if model is None or route.removeprefix(f"{model}_") in {"changelist", "add", "segments", "invite"}:
+    if model is None or route.removeprefix(f"{model}_") in {
+        "changelist",
+        "add",
+        "segments",
+        "invite",
+        "as_file",
+        "file",
+    }:
         return reverse(f"admin:{route}")
     if route == "replies_replytemplate_of_kind":
         return reverse(f"admin:{route}", args=(pk or planted.north.hotline.pk,))

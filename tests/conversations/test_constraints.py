@@ -19,6 +19,8 @@ from hotlines.models import Account, EndpointPin, Hotline, StateChange
 from hotlines.policy import MAX_REPLY_LIMIT
 from organizations.models import Invitation, Member, Organization
 from outbox.models import Summary, SweepTurn, UsedDatabase
+from partners import events
+from partners.models import Endpoint, Event
 from privacy.models import DataKey, Pepper
 from providers.models import LogReading
 from replies.models import ReplyTemplate
@@ -28,7 +30,7 @@ from simulator.models import Line, PhoneText
 NOW = datetime.datetime(2026, 11, 2, 12, tzinfo=datetime.UTC)
 OURS = (
     *("privacy", "organizations", "hotlines", "replies", "providers"),
-    *("conversations", "shield", "outbox", "inbox", "simulator"),
+    *("conversations", "shield", "outbox", "inbox", "partners", "simulator"),
 )
 
 
@@ -235,6 +237,22 @@ def detachment(rows: Rows) -> Detachment:
     )
 
 
+def endpoint(rows: Rows) -> Endpoint:
+    return Endpoint.objects.create(organization=rows.world.north.organization, label="hook", url="https://example.org/")
+
+
+def event(rows: Rows) -> Event:
+    return events.write_test(endpoint(rows), NOW).event
+
+
+def state_event(rows: Rows) -> Event:
+    organization = rows.world.north.organization
+    change = StateChange.objects.create(
+        organization=organization, hotline=rows.hotline, before="active", after="silent"
+    )
+    return Event.objects.create(organization=organization, kind=Event.Kind.STATE, at=NOW, state_change=change)
+
+
 VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     # privacy, organizations
     "datakey_one_per_period": lambda rows: again(rows.key),
@@ -343,6 +361,16 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "block_by_limit_has_episode": lambda rows: set_to(rows.block, episode=None),
     "block_limit_once_per_episode": lambda rows: again(rows.block),
     "block_one_standing_per_sender": two_sender_blocks,
+    # partners
+    "Endpoint.uuid": lambda rows: again(endpoint(rows), label="second", uuid=Endpoint.objects.get().uuid),
+    "endpoint_label_once": lambda rows: again(endpoint(rows)),
+    "endpoint_audience_known": lambda rows: set_to(endpoint(rows), audience="everybody"),
+    "endpoint_pause_has_reason": lambda rows: set_to(endpoint(rows), paused_at=NOW),
+    "Event.uuid": lambda rows: again(event(rows), uuid=Event.objects.get().uuid),
+    "Event.state_change": lambda rows: again(state_event(rows)),
+    "event_is_about_something": lambda rows: set_to(event(rows), kind="hotline.state_changed"),
+    "delivery_once_per_endpoint": lambda rows: again(event(rows).deliveries.get()),
+    "delivery_ends_when_delivered": lambda rows: set_to(event(rows).deliveries.get(), delivered_at=NOW),
     "PhoneText.uuid": lambda rows: again(rows.text, uuid=rows.text.uuid),
     "Line.hotline": lambda rows: again(Line.objects.create(hotline=rows.hotline)),
 }

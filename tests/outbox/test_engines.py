@@ -114,14 +114,16 @@ def added(monkeypatch: pytest.MonkeyPatch) -> Sweep:
 
 
 def test_the_outboxs_own_sweeps() -> None:
-    assert [(sweep.name, sweep.parallel) for sweep in sweeps.schedule()[:7]] == [
-        ("release_replies", 1),
-        ("send_replies", 4),
-        ("keep_promises", 1),
-        ("settle_budgets", 1),
-        ("tell_alerts", 1),
-        ("tidy_budgets", 1),
-        ("daily_summary", 1),
+    assert [(sweep.name, sweep.parallel, sweep.aside) for sweep in sweeps.schedule()[:9]] == [
+        ("release_replies", 1, False),
+        ("send_replies", 4, False),
+        ("keep_promises", 1, False),
+        ("settle_budgets", 1, False),
+        ("keep_inbound_budgets", 1, True),
+        ("tell_alerts", 1, False),
+        ("tidy_budgets", 1, False),
+        ("keep_blocks", 1, False),
+        ("daily_summary", 1, False),
     ]
 
 
@@ -136,7 +138,8 @@ def test_the_thread_runs_what_other_apps_added(monkeypatch: pytest.MonkeyPatch, 
     seen: list[Sweep] = []
 
     def run(sweep: Sweep) -> None:
-        seen.append(sweep)
+        if not sweep.aside:
+            seen.append(sweep)
         if sweep == added:
             embedded.stop()
 
@@ -145,7 +148,27 @@ def test_the_thread_runs_what_other_apps_added(monkeypatch: pytest.MonkeyPatch, 
     assert thread is not None
     thread.join(30)
     assert not thread.is_alive()
-    assert seen == list(sweeps.schedule())
+    assert seen == [sweep for sweep in sweeps.schedule() if not sweep.aside]
+
+
+def test_what_waits_for_others_keeps_nothing_of_ours_waiting(quick: Quick, monkeypatch: pytest.MonkeyPatch) -> None:
+    hanging, over = threading.Event(), threading.Event()
+
+    def wait() -> int:
+        hanging.set()
+        over.wait(30)
+        return 0
+
+    ours = embedded.schedule()
+    monkeypatch.setattr(embedded, "schedule", lambda: (Sweep(wait, every=0.0, parallel=2, aside=True), *ours))
+    thread = embedded.start()
+    assert hanging.wait(30)
+    assert quick.often.wait(30)
+    embedded.stop()
+    assert thread is not None
+    assert thread.is_alive()
+    over.set()
+    ended(thread)
 
 
 def test_beat_names_every_sweep_in_each_of_its_lanes(added: Sweep) -> None:

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -86,8 +87,9 @@ def _end() -> None:
     from outbox import embedded  # noqa: PLC0415  needs the settings, which are read by the application
 
     embedded.stop()
+    until = time.monotonic() + LAST_CALL
     for thread in threading.enumerate():
         if thread.name == embedded.THREAD:
-            thread.join(LAST_CALL)
+            thread.join(max(until - time.monotonic(), 0))
     logging.shutdown()
     os._exit(0)
