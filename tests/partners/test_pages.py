@@ -57,7 +57,8 @@ def test_its_key_stays_when_it_is_changed(world: World) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://example.org/", "https://a:b@example.org/", "https:///x", "here"])
-def test_an_address_that_may_not_be_is_refused_where_it_is_entered(world: World, url: str) -> None:
+def test_an_address_that_may_not_be_is_refused_where_it_is_entered(world: World, settings: Any, url: str) -> None:
+    settings.WEBHOOKS_MAY_STAY_HERE = False
     response = signed_in(world.north.owner).post(page("endpoint_add"), {"label": "hook", "url": url, "audience": "own"})
     assert response.status_code == 200
     assert "The address must" in response.content.decode()
