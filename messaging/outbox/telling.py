@@ -84,9 +84,16 @@ def _subject(count: int, organization: Organization | None) -> str:
 
 def _headline(alert: Alert) -> str:
     """A mail's subject: what a telephone shows of it must tell the worst."""
-    if alert.change is None:
-        return sentence(alert)
-    return _("%(hotline)s: %(news)s") % {"hotline": alert.hotline, "news": Level(alert.change.after).label}
+    if alert.spending is not None:
+        return _used(alert, alert.spending)
+    if alert.change is not None:
+        news: object = Level(alert.change.after).label
+    elif alert.detachment is not None:
+        off = alert.key.endswith(":detach")
+        news = _("the provider does not disconnect it") if off else _("the provider does not connect it again")
+    else:
+        news = _("a machine seems to answer")
+    return _("%(hotline)s: %(news)s") % {"hotline": alert.hotline, "news": news}
 
 
 def sentence(alert: Alert) -> str:
@@ -101,12 +108,7 @@ def sentence(alert: Alert) -> str:
             "%(hotline)s: a machine seems to answer our replies. After three such answers it gets no more until its "
             "next episode. Nothing has to be done."
         ) % {"hotline": alert.hotline}
-    row = alert.spending
-    said = _("%(budget)s: %(share)d %% used (%(used)s of %(limit)s).") % {
-        "budget": _budget(row, alert),
-        "share": row.share,
-        **_figures(row),
-    }
+    row, said = alert.spending, _used(alert, alert.spending)
     if alert.share == 100:
         end = Window(row.window).end(row.starts_at).astimezone(_zone(alert))
         follows = (
@@ -122,6 +124,11 @@ def sentence(alert: Alert) -> str:
         )
         said += " " + follows % {"moment": date_format(end, "SHORT_DATETIME_FORMAT")}
     return said
+
+
+def _used(alert: Alert, row: Spending) -> str:
+    said = _("%(budget)s: %(share)d %% used (%(used)s of %(limit)s).")
+    return said % {"budget": _budget(row, alert), "share": row.share, **_figures(row)}
 
 
 def _of_number(alert: Alert, detachment: Detachment) -> str:

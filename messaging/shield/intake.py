@@ -80,9 +80,7 @@ def _add(after: int, until: int) -> int:
     for name, spending in rows.items():
         spending.micros += micros[name]
         spending.messages += messages[name]
-        cap = caps[int(name.key)].micros
-        # No cap keeps a message from being charged: the row says what was spent, and how much too much that is.
-        spending.cap_micros = None if cap is None else max(cap, spending.micros)
+        spending.cap_micros = caps[int(name.key)].micros
     spendings.save(rows.values())
     return messages.total()
 

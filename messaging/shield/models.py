@@ -38,7 +38,9 @@ class Spending(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["scope", "key", "window", "starts_at"], name="spending_once_per_window"),
             models.CheckConstraint(
-                condition=Q(micros__gte=0) & (Q(cap_micros__isnull=True) | Q(micros__lte=F("cap_micros"))),
+                # What is received is charged whatever we say: such a row may be above its cap.
+                condition=Q(micros__gte=0)
+                & (Q(cap_micros__isnull=True) | Q(micros__lte=F("cap_micros")) | Q(scope=Scope.INBOUND)),
                 name="spending_within_its_money",
             ),
             models.CheckConstraint(
