@@ -7,11 +7,11 @@ show is told at once, each change by itself.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, Min, OuterRef, Q
 from django.utils import translation
 
@@ -32,15 +32,22 @@ _MOST_ALERTS = 40
 def write_events() -> int:
     """Write what is to be told; returns how many events that are."""
     now = shared_now()
-    first = (
-        Endpoint.objects.filter(paused_at__isnull=True).order_by().values("organization").annotate(at=Min("created_at"))
+    rows = Endpoint.objects.filter(paused_at__isnull=True).order_by("organization").values("organization")
+    first = dict(rows.annotate(at=Min("created_at")).values_list("organization", "at"))
+    own = dict(
+        rows.filter(audience=Endpoint.Audience.OWN).annotate(at=Min("created_at")).values_list("organization", "at")
     )
-    own = dict(first.filter(audience=Endpoint.Audience.OWN).values_list("organization", "at"))
-    written = sum(_write_alerts(organization, since, now) for organization, since in sorted(own.items()))
-    return written + sum(
-        _write_states(organization, since, now)
-        for organization, since in sorted(first.values_list("organization", "at"))
+    return sum(_once(_write_alerts, organization, since, now) for organization, since in own.items()) + sum(
+        _once(_write_states, organization, since, now) for organization, since in first.items()
     )
+
+
+def _once(write: Callable[..., int], *arguments: Any) -> int:
+    """What another process has written at the same moment is written."""
+    try:
+        return write(*arguments)
+    except IntegrityError:
+        return 0
 
 
 def _write_alerts(organization_id: int, since: datetime.datetime, now: datetime.datetime) -> int:
@@ -57,13 +64,10 @@ def _write_alerts(organization_id: int, since: datetime.datetime, now: datetime.
         return 0
     found = waiting.select_related("hotline", "spending", "organization", "change", "detachment").order_by("at", "pk")
     chosen = list(found[:_MOST_ALERTS])
-    with translation.override(settings.LANGUAGE_CODE), transaction.atomic():
-        event = Event.objects.create(
-            organization_id=organization_id,
-            kind=Event.Kind.ALERTS,
-            at=now,
-            data={"language": settings.LANGUAGE_CODE, "alerts": [_alert(alert) for alert in chosen]},
-        )
+    with translation.override(settings.LANGUAGE_CODE):
+        data = {"language": settings.LANGUAGE_CODE, "alerts": [_alert(alert) for alert in chosen]}
+    with transaction.atomic():
+        event = Event.objects.create(organization_id=organization_id, kind=Event.Kind.ALERTS, at=now, data=data)
         ToldAlert.objects.bulk_create(ToldAlert(alert=alert, event=event) for alert in chosen)
         _send(event, now)
     return 1

@@ -65,6 +65,7 @@ def _prepare(hotline: Any, line: plan.Line, fault: str, languages: Sequence[str]
     hotline.countries = ["FR", "GB", "ES"]
     # It is no raid: so many are usual for it.
     hotline.replies_per_hour = 1_000_000
+    hotline.inbound_budget = None
     hotline.save()
     ReplyTemplate.objects.filter(hotline=hotline).delete()
     for written, (language, step) in line.texts.items():

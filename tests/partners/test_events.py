@@ -88,6 +88,27 @@ def test_alerts_are_told_once_together_and_to_their_own_organization(world: Worl
     assert ToldAlert.objects.count() == 3
 
 
+def test_two_schedulers_at_the_same_moment_write_it_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint(world.north)
+    endpoint(world.south)
+    alert(world.north)
+    alert(world.south)
+    lifecycle.change_state(world.north.hotline, "silent")
+    real, inner = events._alert, list[int]()
+
+    def late(told: Alert) -> Any:
+        """The other one is quicker, between our choice and what we write."""
+        if not inner:
+            inner.append(0)
+            inner[0] = events.write_events()
+        return real(told)
+
+    monkeypatch.setattr(events, "_alert", late)
+    assert (events.write_events(), inner) == (0, [3])
+    assert ToldAlert.objects.count() == 2
+    assert Event.objects.count() == Delivery.objects.count() == 3
+
+
 def test_a_raid_says_what_it_is_and_by_which_figures(world: World) -> None:
     endpoint(world.north)
     raid(world.north)
