@@ -39,6 +39,8 @@ class Seen:
     false_blocks: int
     detector_bytes: int
     judging: Sequence[float]
+    #: Messages that did not arrive, because the number was disconnected.
+    undelivered: int = 0
 
 
 def result(trace: Trace, seen: Seen, terms: Terms) -> Result:
@@ -60,7 +62,8 @@ def result(trace: Trace, seen: Seen, terms: Terms) -> Result:
         raid_senders=len(raiders),
         with_shield=_bill(sent, raiders, terms),
         without_shield=_unshielded(trace.messages, raiders, sent, terms),
-        inbound_micros=len(trace.messages) * terms.in_micros,
+        inbound_micros=(len(trace.messages) - seen.undelivered) * terms.in_micros,
+        undelivered=seen.undelivered,
         served_in_a_day=sum(delay <= _DAY.total_seconds() for delay in delays),
         served_in_an_hour=sum(delay <= _HOUR.total_seconds() for delay in delays),
         delays=delays,

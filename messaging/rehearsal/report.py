@@ -66,6 +66,7 @@ def _record(result: Result) -> dict[str, Any]:
         "with_shield": _bill(result.with_shield),
         "without_shield": _bill(result.without_shield),
         "inbound_cost": _amount(result.inbound_micros),
+        "undelivered": result.undelivered,
         "served_in_a_day": result.served_in_a_day,
         "served_in_a_day_percent": words.share(result.served_in_a_day, result.genuine_senders),
         "served_in_an_hour": result.served_in_an_hour,

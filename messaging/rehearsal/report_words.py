@@ -208,12 +208,13 @@ def lines(result: Result) -> list[tuple[str, str]]:
     """Every figure with its name."""
     shielded, unshielded = result.with_shield, result.without_shield
     return [
-        (_("Messages received"), count(result.messages)),
+        (_("Messages written to the number"), count(result.messages)),
         (_("Genuine senders"), count(result.genuine_senders)),
         (_("Senders of the raid"), count(result.raid_senders)),
         (_("Spent with the shield"), _sent(shielded)),
         (_("Spent without the shield"), _sent(unshielded)),
         (_("Price of the messages received"), money.spoken(result.inbound_micros)),
+        (_("Messages that did not arrive, the number being disconnected"), count(result.undelivered)),
         (_("Fullest day, and its budget"), fullest_day(result)),
         (_("Daily budget"), kept(result)),
         (

@@ -63,6 +63,8 @@ class Result:
     #: Computed: each sender answered up to the hotline's limit, at once.
     without_shield: Bill
     inbound_micros: int
+    #: Messages that did not arrive, because the budget for what is received was spent and the number disconnected.
+    undelivered: int
     #: Genuine senders whose first message was answered within a day, and within an hour of when its reply was due.
     served_in_a_day: int
     served_in_an_hour: int

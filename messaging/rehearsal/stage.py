@@ -32,10 +32,10 @@ from providers import registry
 from providers.base import Credentials, Knowledge, Outcome, OutgoingReply
 from replies import segments
 from replies.models import ReplyTemplate
-from shield import baseline, changes, judge, ledger, sentences
+from shield import baseline, changes, intake, judge, ledger, sentences
 from shield.detector import Arrival, Detector, Group, block_of
 from shield.likeness import shape
-from shield.models import HotlineLevel, LevelChange
+from shield.models import Detachment, HotlineLevel, LevelChange
 from simulator import demo, signing
 
 from . import figures
@@ -81,6 +81,8 @@ class Stage:
         self.judging: list[float] = []
         self.detector_bytes = 0
         self._largest = 0
+        #: Whether the number is disconnected at its provider, and how many messages did not arrive because of it.
+        self._off, self._undelivered = False, 0
 
     def play(self) -> Result:
         """Everything, until a day after the trace's end, and what came of it."""
@@ -88,7 +90,10 @@ class Stage:
         self._warm_up()
         for number, message in enumerate(self.trace.messages):
             self._until(message.at)
-            self._deliver(message)
+            if self._off:
+                self._undelivered += 1
+            else:
+                self._deliver(message)
             if number % 200 == 0:
                 self._progress(number / len(self.trace.messages))
         self._until(self.trace.ends_at + _AFTERMATH)
@@ -106,6 +111,7 @@ class Stage:
             false_blocks=early.count() + conversations.filter(block_cause=BlockCause.PERSON).count(),
             detector_bytes=self.detector_bytes,
             judging=self.judging,
+            undelivered=self._undelivered,
         )
         return figures.result(self.trace, seen, self.terms)
 
@@ -123,6 +129,7 @@ class Stage:
         call_command("migrate", verbosity=0)
         with connection.cursor() as cursor:  # a scratch database need not outlive its machine
             cursor.execute("PRAGMA synchronous=OFF")
+        signing.RATE_IN = f"{self.terms.price_in:.5f}"
         demo.load()
         ReplyTemplate.objects.exclude(hotline__kind="anti-relous").delete()
         Hotline.objects.exclude(kind="anti-relous").delete()
@@ -134,6 +141,7 @@ class Stage:
         organization.save()
         for name in ("reply_limit", "day_budget", "month_budget", "replies_per_hour", "delay_seconds"):
             setattr(self.hotline, name, getattr(self.terms, name))
+        self.hotline.inbound_budget = self.terms.inbound_budget or None
         self.hotline.full_clean()
         self.hotline.save()
 
@@ -180,11 +188,23 @@ class Stage:
         if self.now - self._weighed >= _WEIGH:
             self._weighed = self.now
             judge.weigh_all(self.now)
+            self._keep_inbound_budget()
         if self.now - self._tidied >= _IDLE:
             self._tidied = self.now
             release.expire(self.now)
             ledger.settle()
             ledger.clean_up()
+
+    def _keep_inbound_budget(self) -> None:
+        """As `outbox.detaching`, with a provider that does at once what it is asked."""
+        if not self.terms.inbound_budget:
+            return
+        intake.count(self.now)
+        intake.decide(self.now)
+        mine = Detachment.objects.filter(hotline=self.hotline, attached_at__isnull=True)
+        mine.filter(ended_at__isnull=False).update(attached_at=self.now)
+        mine.filter(detached_at__isnull=True).update(application="rehearsal", detached_at=self.now)
+        self._off = mine.exists()
 
     def _waits(self) -> bool:
         return Reply.objects.filter(state__in=Reply.WAITING).exists()

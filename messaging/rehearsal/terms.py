@@ -17,6 +17,10 @@ class Terms:
     price_out: decimal.Decimal = field(default=decimal.Decimal("0.0763"), metadata={"help": "a reply's segment"})
     price_in: decimal.Decimal = field(default=decimal.Decimal("0.0075"), metadata={"help": "an inbound message"})
     day_budget: decimal.Decimal = field(default=decimal.Decimal(50), metadata={"help": "for the replies of a day"})
+    inbound_budget: decimal.Decimal = field(
+        default=decimal.Decimal(0),
+        metadata={"help": "for the messages of a day, after which the number is disconnected; 0 for no limit"},
+    )
     replies_per_hour: int = field(default=60, metadata={"help": "replies to all senders in an hour"})
     delay_seconds: int = field(default=0, metadata={"help": "the safety delay"})
 

@@ -12,11 +12,8 @@ from typing import Any
 import httpx
 import pytest
 import time_machine
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from standardwebhooks.webhooks import WebhookVerificationError
+from tests.certificates import self_signed
 from tests.partners.receiver import Receiver
 from tests.partners.test_events import endpoint
 from tests.world import World
@@ -168,36 +165,11 @@ def test_an_address_into_a_private_network_is_not_called(hook: Endpoint, receive
 
 
 # --- TLS --------------------------------------------------------------------------------------------------------------
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """Of hooks.example and its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hooks.example")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("hooks.example")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "hooks.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return path
-
-
 @pytest.mark.parametrize(("name", "arrives"), [("hooks.example", True), ("other.example", False)])
 def test_the_certificate_must_be_of_the_name_though_the_address_is_called(
-    world: World, certificate: Path, monkeypatch: pytest.MonkeyPatch, name: str, arrives: bool
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, arrives: bool
 ) -> None:
+    certificate = self_signed(tmp_path, "hooks.example")
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     served.load_cert_chain(certificate)
     trusted = ssl.create_default_context(cafile=str(certificate))

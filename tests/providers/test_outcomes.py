@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from django.core import mail
 from django.utils import timezone
+from tests.certificates import self_signed
 from tests.providers.fake_plivo import FakePlivo
 from tests.services import free_port
 from tests.signing import post_message
@@ -158,31 +155,11 @@ def test_a_peer_that_speaks_no_tls(plivo: FakePlivo, settings: Any) -> None:
 def test_a_certificate_that_nobody_vouches_for(tmp_path: Path, settings: Any) -> None:
     with FakePlivo(accounts=None) as server:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self_signed(tmp_path))
+        context.load_cert_chain(self_signed(tmp_path, "127.0.0.1"))
         server.socket = context.wrap_socket(server.socket, server_side=True)
         settings.PLIVO_API_URL = server.url.replace("http:", "https:")
         assert (call().knowledge, call().detail) == (FOR_NOW, "ConnectError")
         assert server.entries == []
-
-
-def self_signed(folder: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path = folder / "server.pem"
-    path.write_bytes(key.private_bytes(*plain) + certificate.public_bytes(serialization.Encoding.PEM))
-    return path
 
 
 def test_a_proxy_that_refuses_has_passed_nothing_on(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

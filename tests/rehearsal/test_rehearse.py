@@ -41,6 +41,16 @@ def test_a_quiet_day_is_answered_as_if_there_were_no_shield(tmp_path: Path) -> N
     assert "<svg" in page.read_text()
 
 
+def test_a_number_whose_inbound_budget_is_spent_receives_nothing_until_midnight(tmp_path: Path) -> None:
+    spent = ("--inbound-budget", "0.20", "--price-in", "0.01")
+    found = rehearsed(tmp_path, "quiet", "--days", "1", "--genuine", "120", *spent)
+    received = found["messages"] - found["undelivered"]
+    assert float(found["inbound_cost"]["amount"]) == pytest.approx(received * 0.01)
+    # It is noticed at the look after next, and what comes until then is paid for; some are of two segments.
+    assert 10 <= received <= 30
+    assert 0 < found["served_in_a_day"] < found["genuine_senders"]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("trace", ["heavy", "copy", "farm", "mix"])
 def test_a_raid_is_noticed_and_genuine_senders_are_answered(tmp_path: Path, trace: str) -> None:

@@ -192,7 +192,7 @@ def measured(**changes: Any) -> Result:
 
 def test_the_terminal_tells_the_figures_in_english() -> None:
     text = report.as_text([measured()])
-    assert line(text, "Messages received") == "101,010"
+    assert line(text, "Messages written to the number") == "101,010"
     assert line(text, "Spent with the shield") == "208.13 EUR for 2,698 replies"
     assert line(text, "Spent without the shield") == "7,762.99 EUR for 101,010 replies"
     assert line(text, "Price of the messages received") == "757.58 EUR"
