@@ -60,11 +60,7 @@ def dump(organization: Organization, now: datetime.datetime) -> str:
     rows.writerow(COLUMNS)
     found = Block.objects.filter(blocks.standing(now), organization=organization, conversation__isnull=True)
     for block in found.filter(cause=BlockCause.PERSON, sender_sealed__isnull=False).order_by("since", "pk"):
-        try:
-            sender = block.sender
-        except vault.Unreadable:
-            continue
-        if sender is not None:
+        if (sender := blocks.sender_of(block)) is not None:
             until = block.until.isoformat() if block.until else ""
             rows.writerow([_sealed(organization, sender), _no_formula(block.reason), until, block.since.isoformat()])
     return file.getvalue()

@@ -100,6 +100,18 @@ def block_sender(
     return block
 
 
+def sender_of(block: Block) -> str | None:
+    """The canonical sender of a block on all numbers, or None where he is not known any more."""
+    try:
+        return vault.unseal(block.sender_sealed, _place(block)) if block.sender_sealed else None
+    except vault.Unreadable:
+        return None
+
+
+def _place(block: Block) -> vault.Place:
+    return vault.Place(Block._meta.db_table, block.uuid, "sender_sealed", block.organization_id)
+
+
 def _everywhere(
     organization_id: int,
     sender: str | None,
@@ -121,7 +133,7 @@ def _name(block: Block, sender: str, now: datetime.datetime) -> None:
     """Say whom a block on all numbers concerns, by the pseudonym of today."""
     pseudonym = pseudonyms.current(block.organization_id, sender, now)
     block.sender_key, block.key_epoch = pseudonym.key, pseudonym.epoch
-    block.sender_sealed = vault.seal(sender, block.place, datakeys.Purpose.NUMBER, datakeys.month(now))
+    block.sender_sealed = vault.seal(sender, _place(block), datakeys.Purpose.NUMBER, datakeys.month(now))
 
 
 def _write_everywhere(block: Block, keys: set[bytes], now: datetime.datetime) -> None:
@@ -144,10 +156,7 @@ def follow_half_year(now: datetime.datetime) -> int:
     old = Block.objects.filter(standing(now), conversation__isnull=True, sender_sealed__isnull=False)
     followed = 0
     for block in old.exclude(key_epoch__gte=epoch).order_by("pk"):
-        try:
-            sender = block.sender
-        except vault.Unreadable:
-            sender = None
+        sender = sender_of(block)
         if sender is None:
             continue
         before = bytes(block.sender_key or b"")

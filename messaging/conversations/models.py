@@ -337,7 +337,7 @@ class Block(models.Model):
     )
     #: Only for a block on all numbers: whom it concerns, and his number for the pseudonym of the next half-year.
     sender_key = models.BinaryField(max_length=16, null=True)
-    key_epoch = models.CharField(max_length=8, blank=True, editable=False)
+    key_epoch = models.CharField(max_length=8, blank=True, default="", db_default="", editable=False)
     sender_sealed = models.BinaryField(null=True)
     #: The episode whose limit was reached; only for that cause.
     episode = models.PositiveIntegerField(null=True, editable=False)
@@ -390,15 +390,6 @@ class Block(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_cause_display()}"
-
-    @property
-    def place(self) -> vault.Place:
-        return vault.Place("conversations_block", self.uuid, "sender_sealed", self.organization_id)
-
-    @property
-    def sender(self) -> str | None:
-        """The canonical sender of a block on all numbers, or None where it is not known."""
-        return vault.unseal(self.sender_sealed, self.place) if self.sender_sealed else None
 
     def stands_at(self, now: datetime.datetime) -> bool:
         """Whether it holds; `blocks.standing` asks the database the same."""

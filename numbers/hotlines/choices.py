@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable
@@ -14,6 +15,16 @@ from django.utils.translation import get_language, gettext
 
 #: The languages that come with texts for every kind (DESIGN.md, "Replies in the sender's language").
 LANGUAGES = ("fr", "en", "es", "de", "it", "pt", "nl", "ar", "tr", "pl", "uk", "ro")
+
+
+def is_language(code: object) -> bool:
+    """Whether it is written as a language's code is, like `fr` or `pt-BR`."""
+    return isinstance(code, str) and re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?", code, re.ASCII) is not None
+
+
+def is_country(code: object) -> bool:
+    """Whether it is written as a country's code is, like `FR`."""
+    return isinstance(code, str) and re.fullmatch(r"[A-Z]{2}", code, re.ASCII) is not None
 
 
 def language_name(code: str) -> str:

@@ -22,7 +22,7 @@ from organizations.tenancy import ScopedQuerySet
 from privacy import vault
 from privacy.datakeys import FOREVER, Purpose
 
-from . import kinds
+from . import choices, kinds
 from .policy import FASTEST, MAX_REPLY_LIMIT, SLOWEST, USUAL, Policy
 
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
@@ -323,11 +323,11 @@ class Hotline(models.Model):
             problems["quiet_until"] = _("Give both ends of the quiet hours, or none.")
         if self.state == self.State.SUSPENDED and not self.state_reason:
             problems["state_reason"] = _("Say why the number is suspended; your colleagues will want to know.")
-        if not isinstance(self.languages, list) or not all(_is_language(code) for code in self.languages):
+        if not isinstance(self.languages, list) or not all(choices.is_language(code) for code in self.languages):
             problems["languages"] = _('A list of language codes is expected, like ["fr", "en"].')
         elif self.default_language not in self.languages:
             problems["default_language"] = _("The default language must be one of the hotline's languages.")
-        if not isinstance(self.countries, list) or not all(_is_country(code) for code in self.countries):
+        if not isinstance(self.countries, list) or not all(choices.is_country(code) for code in self.countries):
             problems["countries"] = _('A list of two-letter country codes is expected, like ["FR", "BE"].')
         if self.successor_id and self.successor and self.successor.organization_id != self.organization_id:
             problems["successor"] = _("The successor belongs to another organization.")
@@ -338,14 +338,6 @@ class Hotline(models.Model):
         """A new webhook address; the old one stops working within `HOOK_CACHE_SECONDS` everywhere."""
         self.hook_token = new_hook_token()
         self.save(update_fields=["hook_token"])
-
-
-def _is_language(code: object) -> bool:
-    return isinstance(code, str) and re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?", code, re.ASCII) is not None
-
-
-def _is_country(code: object) -> bool:
-    return isinstance(code, str) and re.fullmatch(r"[A-Z]{2}", code, re.ASCII) is not None
 
 
 class EndpointPin(models.Model):

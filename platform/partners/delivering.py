@@ -45,9 +45,13 @@ def client() -> httpx.Client:
 
 
 def deliver_events() -> int:
+    """The sweep."""
+    return deliver(shared_now())
+
+
+def deliver(now: datetime.datetime) -> int:
     """Attempt what is due, for as long as a run may last; returns how many events arrived."""
     arrived, until = 0, time.monotonic() + _RUN
-    now = shared_now()
     due = Delivery.objects.filter(next_attempt_at__lte=now, endpoint__paused_at__isnull=True)
     for delivery in due.select_related("event", "endpoint").order_by("next_attempt_at", "pk")[:200]:
         if time.monotonic() >= until:

@@ -30,8 +30,12 @@ _MOST_ALERTS = 40
 
 
 def write_events() -> int:
+    """The sweep."""
+    return write(shared_now())
+
+
+def write(now: datetime.datetime) -> int:
     """Write what is to be told; returns how many events that are."""
-    now = shared_now()
     rows = Endpoint.objects.filter(paused_at__isnull=True).order_by("organization").values("organization")
     first = dict(rows.annotate(at=Min("created_at")).values_list("organization", "at"))
     own = dict(
@@ -42,10 +46,10 @@ def write_events() -> int:
     )
 
 
-def _once(write: Callable[..., int], *arguments: Any) -> int:
+def _once(writing: Callable[..., int], *arguments: Any) -> int:
     """What another process has written at the same moment is written."""
     try:
-        return write(*arguments)
+        return writing(*arguments)
     except IntegrityError:
         return 0
 

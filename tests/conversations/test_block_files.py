@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.outbox.carrier import deliver, inbound
@@ -31,7 +31,7 @@ DAY = datetime.timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def clock() -> Any:
-    with time_machine.travel(NOW, tick=False) as traveller:
+    with translation.override("en"), time_machine.travel(NOW, tick=False) as traveller:
         yield traveller
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 import time_machine
+from django.utils import timezone
 from standardwebhooks.webhooks import WebhookVerificationError
 from tests.certificates import self_signed
 from tests.partners.receiver import Receiver
@@ -50,8 +51,8 @@ def hook(world: World, receiver: Receiver) -> Endpoint:
 def test_an_event_arrives_once_and_its_signature_is_right_for_its_own_key_alone(
     hook: Endpoint, receiver: Receiver
 ) -> None:
-    delivery = events.write_test(hook, datetime.datetime.now(datetime.UTC))
-    assert (delivering.deliver_events(), delivering.deliver_events()) == (1, 0)
+    delivery = events.write_test(hook, timezone.now())
+    assert (delivering.deliver(timezone.now()), delivering.deliver(timezone.now())) == (1, 0)
     [received] = receiver.received
     event = received.verified(hook.secret)
     assert (event["type"], event["data"]) == ("test", {"endpoint": hook.label})
@@ -72,21 +73,21 @@ def test_an_event_arrives_once_and_its_signature_is_right_for_its_own_key_alone(
 def test_whatever_is_no_yes_is_tried_again_with_the_same_id(
     hook: Endpoint, receiver: Receiver, told: str, detail: str
 ) -> None:
-    delivery = events.write_test(hook, datetime.datetime.now(datetime.UTC))
+    delivery = events.write_test(hook, timezone.now())
     receiver.script.append(told)
-    assert delivering.deliver_events() == 0
+    assert delivering.deliver(timezone.now()) == 0
     delivery.refresh_from_db()
     assert (delivery.attempts, delivery.detail) == (1, detail)
-    with time_machine.travel(datetime.datetime.now(datetime.UTC) + 60 * SECOND):
-        assert delivering.deliver_events() == 1
+    with time_machine.travel(timezone.now() + 60 * SECOND):
+        assert delivering.deliver(timezone.now()) == 1
     assert len({received.headers["webhook-id"] for received in receiver.received}) == 1
     assert len(receiver.received) == 2
 
 
 def test_an_answer_without_end_counts_by_its_status(hook: Endpoint, receiver: Receiver) -> None:
-    events.write_test(hook, datetime.datetime.now(datetime.UTC))
+    events.write_test(hook, timezone.now())
     receiver.script.append("200:drip")
-    assert delivering.deliver_events() == 1
+    assert delivering.deliver(timezone.now()) == 1
 
 
 def test_ten_attempts_over_three_days_and_then_none(hook: Endpoint, receiver: Receiver) -> None:
@@ -95,7 +96,7 @@ def test_ten_attempts_over_three_days_and_then_none(hook: Endpoint, receiver: Re
     pauses, now = [], NOON
     for _ in range(12):
         with time_machine.travel(now, tick=False):
-            delivering.deliver_events()
+            delivering.deliver(timezone.now())
         delivery.refresh_from_db()
         if delivery.next_attempt_at is None:
             break
@@ -106,39 +107,39 @@ def test_ten_attempts_over_three_days_and_then_none(hook: Endpoint, receiver: Re
     assert (delivery.attempts, len(receiver.received), delivery.delivered_at) == (10, 10, None)
     delivering.again(delivery)
     receiver.script.clear()
-    assert delivering.deliver_events() == 1
+    assert delivering.deliver(timezone.now()) == 1
 
 
 def test_an_endpoint_that_is_gone_is_left_alone_until_a_person_says_otherwise(
     hook: Endpoint, receiver: Receiver
 ) -> None:
-    now = datetime.datetime.now(datetime.UTC)
+    now = timezone.now()
     events.write_test(hook, now)
     receiver.script.append("410")
-    delivering.deliver_events()
+    delivering.deliver(timezone.now())
     hook.refresh_from_db()
     assert hook.paused_reason == "410"
     events.write_test(hook, now)
-    assert delivering.deliver_events() == 0
+    assert delivering.deliver(timezone.now()) == 0
     assert len(receiver.received) == 1
     Endpoint.objects.update(paused_at=None, paused_reason="")
-    assert delivering.deliver_events() == 1
+    assert delivering.deliver(timezone.now()) == 1
 
 
 def test_one_that_hangs_keeps_nobody_else_waiting_for_long(world: World, hook: Endpoint, receiver: Receiver) -> None:
-    now = datetime.datetime.now(datetime.UTC)
+    now = timezone.now()
     with Receiver() as other:
         receiver.script.append("silent:5")
         events.write_test(hook, now)
         events.write_test(endpoint(world.south, url=other.url), now)
-        assert delivering.deliver_events() == 1
+        assert delivering.deliver(timezone.now()) == 1
         assert len(other.received) == 1
 
 
 def test_a_process_that_dies_in_its_attempt_leaves_the_row_for_another(
     hook: Endpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    delivery = events.write_test(hook, datetime.datetime.now(datetime.UTC))
+    delivery = events.write_test(hook, timezone.now())
 
     def die(_delivery: Delivery) -> str:
         raise KeyboardInterrupt
@@ -146,20 +147,20 @@ def test_a_process_that_dies_in_its_attempt_leaves_the_row_for_another(
     with monkeypatch.context() as patched:
         patched.setattr(delivering, "_status", die)
         with pytest.raises(KeyboardInterrupt):
-            delivering.deliver_events()
-    assert delivering.deliver_events() == 0
+            delivering.deliver(timezone.now())
+    assert delivering.deliver(timezone.now()) == 0
     delivery.refresh_from_db()
     assert delivery.attempts == 1
     assert delivery.next_attempt_at is not None
     with time_machine.travel(delivery.next_attempt_at + SECOND):
-        assert delivering.deliver_events() == 1
+        assert delivering.deliver(timezone.now()) == 1
 
 
 def test_an_address_into_a_private_network_is_not_called(hook: Endpoint, receiver: Receiver, settings: Any) -> None:
     settings.WEBHOOKS_MAY_STAY_HERE = False
     Endpoint.objects.update(url=receiver.url.replace("http://", "https://"))
-    delivery = events.write_test(Endpoint.objects.get(), datetime.datetime.now(datetime.UTC))
-    assert delivering.deliver_events() == 0
+    delivery = events.write_test(Endpoint.objects.get(), timezone.now())
+    assert delivering.deliver(timezone.now()) == 0
     delivery.refresh_from_db()
     assert (delivery.detail, receiver.received) == ("refused address", [])
 
@@ -183,8 +184,8 @@ def test_the_certificate_must_be_of_the_name_though_the_address_is_called(
             real = socket.getaddrinfo
             monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
             row = endpoint(world.north, url=f"https://{name}:{server.port}/in?a=b")
-            delivery = events.write_test(row, datetime.datetime.now(datetime.UTC))
-            assert delivering.deliver_events() == arrives
+            delivery = events.write_test(row, timezone.now())
+            assert delivering.deliver(timezone.now()) == arrives
             delivery.refresh_from_db()
             assert delivery.detail == ("200" if arrives else "ConnectError")
             if arrives:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.utils import timezone
 from tests.world import Tenant, World
 
 from hotlines import lifecycle
@@ -79,7 +80,7 @@ def test_alerts_are_told_once_together_and_to_their_own_organization(world: Worl
     mine, _theirs = endpoint(world.north), endpoint(world.south)
     for _ in range(3):
         alert(world.north)
-    assert (events.write_events(), events.write_events()) == (1, 0)
+    assert (events.write(timezone.now()), events.write(timezone.now())) == (1, 0)
     assert told() == [(mine.label, "alerts")]
     event = Event.objects.get()
     assert [found["kind"] for found in event.data["alerts"]] == ["loop"] * 3
@@ -100,11 +101,11 @@ def test_two_schedulers_at_the_same_moment_write_it_once(world: World, monkeypat
         """The other one is quicker, between our choice and what we write."""
         if not inner:
             inner.append(0)
-            inner[0] = events.write_events()
+            inner[0] = events.write(timezone.now())
         return real(told)
 
     monkeypatch.setattr(events, "_alert", late)
-    assert (events.write_events(), inner) == (0, [3])
+    assert (events.write(timezone.now()), inner) == (0, [3])
     assert ToldAlert.objects.count() == 2
     assert Event.objects.count() == Delivery.objects.count() == 3
 
@@ -112,7 +113,7 @@ def test_two_schedulers_at_the_same_moment_write_it_once(world: World, monkeypat
 def test_a_raid_says_what_it_is_and_by_which_figures(world: World) -> None:
     endpoint(world.north)
     raid(world.north)
-    events.write_events()
+    events.write(timezone.now())
     [found] = Event.objects.get().data["alerts"]
     assert found["level"] == {"before": "normal", "after": "raid", "cause": "texts", "figures": {"largest_text": 60}}
 
@@ -120,17 +121,17 @@ def test_a_raid_says_what_it_is_and_by_which_figures(world: World) -> None:
 def test_no_more_than_six_an_hour_and_the_last_is_kept_for_a_raid(world: World, clock: Any) -> None:
     endpoint(world.north)
     for _ in range(8):
-        alert(world.north, datetime.datetime.now(datetime.UTC))
-        events.write_events()
+        alert(world.north, timezone.now())
+        events.write(timezone.now())
         clock.shift(MINUTE)
     assert Event.objects.count() == 5
     raid(world.north)
-    assert events.write_events() == 1
+    assert events.write(timezone.now()) == 1
     assert len(Event.objects.latest("pk").data["alerts"]) == 4
     raid(world.north)
-    assert events.write_events() == 0
+    assert events.write(timezone.now()) == 0
     clock.shift(60 * MINUTE)
-    assert events.write_events() == 1
+    assert events.write(timezone.now()) == 1
     assert ToldAlert.objects.count() == 10
 
 
@@ -140,7 +141,7 @@ def test_many_alerts_are_told_in_several_events_that_any_receiver_takes(world: W
     for _ in range(50):
         alert(Tenant(**{**vars(world.north), "hotline": Hotline.objects.get(pk=world.north.hotline.pk)}))
     for _ in range(3):
-        events.write_events()
+        events.write(timezone.now())
         clock.shift(MINUTE)
     assert [len(event.data["alerts"]) for event in Event.objects.order_by("pk")] == [40, 10]
     assert all(len(json.dumps(event.data, ensure_ascii=False).encode()) < 40_000 for event in Event.objects.all())
@@ -152,9 +153,9 @@ def test_who_was_not_there_yet_or_is_paused_or_is_a_partner_is_told_no_alert(wor
     endpoint(world.north, "partner")
     endpoint(world.north, paused_at=NOON, paused_reason="by a person")
     late = endpoint(world.north)
-    assert events.write_events() == 0
+    assert events.write(timezone.now()) == 0
     alert(world.north, NOON + 2 * MINUTE)
-    events.write_events()
+    events.write(timezone.now())
     assert told() == [(late.label, "alerts")]
 
 
@@ -173,7 +174,7 @@ def test_a_suspension_and_its_successor_are_told_to_partners_without_the_reason(
     )
     ReplyTemplate.objects.create(organization=world.north.organization, hotline=spare, language="fr", text="Non.")
     lifecycle.change_state(world.north.hotline, "suspended", "threats against Anna", spare, world.north.owner)
-    assert (events.write_events(), events.write_events()) == (2, 0)
+    assert (events.write(timezone.now()), events.write(timezone.now())) == (2, 0)
     assert sorted(told()) == sorted([(label, "hotline.state_changed") for label in (partner.label, own.label)] * 2)
     first, second = Event.objects.order_by("pk")
     shown = {"id": str(spare.uuid), "name": "spare", "number": "+33937000099", "state": "active"}
@@ -186,7 +187,7 @@ def test_a_suspension_and_its_successor_are_told_to_partners_without_the_reason(
 def test_without_a_successor_there_is_no_number_to_show(world: World) -> None:
     endpoint(world.north, "partner")
     lifecycle.change_state(world.north.hotline, "retired")
-    events.write_events()
+    events.write(timezone.now())
     data = Event.objects.get().data
     assert (data["after"], data["successor"], data["show_now"]) == ("retired", None, None)
 
@@ -195,7 +196,7 @@ def test_no_event_holds_a_sender_or_a_text(world: World) -> None:
     endpoint(world.north)
     alert(world.north)
     raid(world.north)
-    events.write_events()
+    events.write(timezone.now())
     written = json.dumps([event.data for event in Event.objects.all()])
     assert "33639980123" not in written
     assert "sender_key" not in written

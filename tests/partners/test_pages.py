@@ -37,7 +37,7 @@ def test_an_owner_sets_one_up_reads_its_key_tries_it_and_sees_what_became_of_it(
         assert row.secret in client.get(page("endpoint_secret", row.pk)).content.decode()
         assert row.secret not in client.get(page("endpoint_change", row.pk)).content.decode()
         assert client.post(page("endpoint_test", row.pk), {"_form_submitted": "True"}).status_code == 302
-        assert delivering.deliver_events() == 1
+        assert delivering.deliver(timezone.now()) == 1
         assert receiver.received[0].verified(row.secret)["type"] == "test"
     listed = client.get(page("delivery_changelist")).content.decode()
     assert "delivered" in listed
@@ -69,7 +69,7 @@ def test_one_that_is_paused_is_sent_nothing_and_its_list_says_so(world: World) -
     row, client = endpoint(world.north), signed_in(world.north.owner)
     events.write_test(row, timezone.now())
     assert client.post(page("endpoint_pause", row.pk), {"_form_submitted": "True"}).status_code == 302
-    assert delivering.deliver_events() == 0
+    assert delivering.deliver(timezone.now()) == 0
     assert "paused" in client.get(page("endpoint_changelist")).content.decode()
     refused = client.post(page("endpoint_test", row.pk), {"_form_submitted": "True"})
     assert "This webhook is paused. Resume it first." in refused.content.decode()
