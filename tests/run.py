@@ -23,11 +23,11 @@ _NOTHING_COLLECTED = 5
 
 
 def pytest(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """pytest in one process more than there are cores, because many tests wait for processes of ours.
+    """pytest in two processes more than there are cores, because many tests wait for processes of ours.
 
     0 where it passed or there was nothing to run.
     """
-    processes = len(os.sched_getaffinity(0)) + 1
+    processes = len(os.sched_getaffinity(0)) + 2
     command = [sys.executable, "-m", "pytest", "--quiet", f"--numprocesses={processes}", "--dist=worksteal", *arguments]
     status = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
     return 0 if status == _NOTHING_COLLECTED else status

@@ -47,8 +47,9 @@ from .traces import Message, Trace
 _SECOND = datetime.timedelta(seconds=1)
 #: How long after a message replies leave: where nothing waited, and where others wait already.
 _PROMPT, _BUSY = _SECOND, 15 * _SECOND
-#: The steps of time while only deferred replies wait, and the pause between sweeps that nobody waits for.
-_IDLE = 300 * _SECOND
+#: The steps of time while no reply waits, and while only deferred ones do; and the pause between sweeps that nobody
+#: waits for.
+_QUIET, _IDLE = 900 * _SECOND, 300 * _SECOND
 _WEIGH = 15 * _SECOND
 #: What was sent late is counted until then.
 _AFTERMATH = datetime.timedelta(days=1)
@@ -173,8 +174,10 @@ class Stage:
 
     def _pause(self) -> datetime.timedelta:
         self._calm = not self._waits()
+        if self._calm:
+            return _QUIET
         urgent = Q(state=ReplyState.PENDING, slot=1, suspicion="") | Q(state=ReplyState.RELEASED)
-        if self._calm or self.now >= self.trace.ends_at or not Reply.objects.filter(urgent).exists():
+        if self.now >= self.trace.ends_at or not Reply.objects.filter(urgent).exists():
             return _IDLE
         return _BUSY if ledger.has_room(self.hotline, self.now) else _IDLE
 

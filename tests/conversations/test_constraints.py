@@ -364,7 +364,7 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     # partners
     "Endpoint.uuid": lambda rows: again(endpoint(rows), label="second", uuid=Endpoint.objects.get().uuid),
     "endpoint_label_once": lambda rows: again(endpoint(rows)),
-    "endpoint_audience_known": lambda rows: set_to(endpoint(rows), audience="everybody"),
+    "endpoint_audience_known": lambda rows: set_to(endpoint(rows), audience="all"),
     "endpoint_pause_has_reason": lambda rows: set_to(endpoint(rows), paused_at=NOW),
     "Event.uuid": lambda rows: again(event(rows), uuid=Event.objects.get().uuid),
     "Event.state_change": lambda rows: again(state_event(rows)),
