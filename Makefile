@@ -54,7 +54,7 @@ chaos: $(VENV)/development.stamp ## 100,000 messages, everything killed, into do
 	@$(python) -m tests.chaos $(if $(BREAK),--$(BREAK)-on-timeout --messages 20000,--write docs/reliability.md)
 
 raid: $(VENV)/development.stamp ## Raids of 100,000 messages over ten seeds, into docs/shield.md: make raid SEEDS=3
-	@$(python) -m tests.raid $(if $(SEEDS),--seeds $(SEEDS)) --write docs/shield.md
+	@$(tool_environment) $(python) -m tests.raid $(if $(SEEDS),--seeds $(SEEDS)) --write docs/shield.md
 
 faults: $(VENV)/development.stamp ## Full and read-only disks, contention, Redis, migrations under load, for longer
 	@PARAVENT_TEST_FAULTS=1 $(python) tests/services.py run -- $(python) -m pytest -q tests/faults tests/outbox/test_restored.py $(ARGS)

@@ -52,7 +52,7 @@ class BlockFileForm(forms.Form):
 
     def clean_file(self) -> Any:
         if self.cleaned_data["file"].size > block_files.LARGEST:
-            raise ValidationError(_("The file is too long: 5,000 lines are the most. Nobody was blocked."))
+            raise ValidationError(block_files.too_long())
         return self.cleaned_data["file"]
 
 
