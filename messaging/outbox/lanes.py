@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from conversations.models import Reply
 from conversations.words import ReplyState
 from hotlines.models import Hotline
-from shield import changes, ledger
+from shield import changes, ledger, reserve
 
 from . import pace
 
@@ -49,21 +49,33 @@ def hotlines(now: datetime.datetime, closed: Closed) -> list[Hotline]:
 
 
 def next_of(
-    hotline: Hotline, allowance: pace.Allowance, limit: int, closed: Closed, *, raided: bool
+    hotline: Hotline,
+    allowance: pace.Allowance,
+    limit: int,
+    closed: Closed,
+    firsts: reserve.Firsts,
+    *,
+    raided: bool,
 ) -> tuple[Lane, list[int]] | None:
     """The ids of up to `limit` replies of the first lane that has any, in their order; None where none may go.
 
-    In a raid each sender gets one reply, and repeats wait for its end.
+    In a raid each sender gets one reply, and repeats wait for its end. Choosing a text is slow, so no more are named
+    than there is room for.
     """
     for lane in Lane:
         if (hotline.pk, lane) in closed or (raided and lane is Lane.REPEAT):
             continue
-        if lane is not Lane.CLEAN and not allowance.is_surplus:
+        behind = lane is not Lane.CLEAN
+        places = allowance.surplus if behind else allowance.left
+        if not places:
             return None
-        if not ledger.has_room(hotline, allowance.now, repeat=lane is Lane.REPEAT, suspect=lane is Lane.SUSPECT):
-            close(closed, hotline.pk, lane)
-        elif chosen := _CHOICES[lane](hotline, allowance, limit):
-            return lane, chosen
+        chosen = _CHOICES[lane](hotline, allowance, min(limit, places))
+        if not chosen:
+            continue
+        room = ledger.room(hotline, allowance.now, firsts if behind else None, suspect=lane is Lane.SUSPECT)
+        if room:
+            return lane, chosen[:room]
+        close(closed, hotline.pk, lane)
     return None
 
 

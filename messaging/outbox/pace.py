@@ -103,10 +103,10 @@ class Allowance:
         return places(self.row.free_at, self.rule, self.now)
 
     @property
-    def is_surplus(self) -> bool:
-        """Whether more than half of the burst is left, so that repeats take nothing from first replies."""
+    def surplus(self) -> int:
+        """The places above half of the burst, so that repeats take nothing from first replies."""
         burst = self.rule.slack // self.rule.interval + 1
-        return self.left * 2 > burst
+        return max(self.left - burst // 2, 0)
 
     def take(self) -> None:
         """Take a place. Raises `RuntimeError` where none is free."""

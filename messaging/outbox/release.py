@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ from hotlines.models import Hotline
 from privacy import datakeys, vault
 from replies import choosing, languages, segments
 from replies.models import ReplyTemplate
-from shield import changes, judge, ledger, loops, watch
-from shield.budgets import Name, Scope
+from shield import changes, judge, ledger, loops, reserve, watch
+from shield.budgets import Name, Scope, Window
 
 from . import faults, lanes, pace
 from .lanes import Closed, Lane
@@ -58,21 +59,21 @@ def _judge(now: datetime.datetime) -> None:
 
 def _release_some(hotline: Hotline, now: datetime.datetime, limit: int, closed: Closed, *, raided: bool) -> int:
     """Up to `limit` of its replies, lane after lane."""
-    texts = choosing.texts_of(hotline)
-    done = 0
+    texts = functools.cache(lambda: choosing.texts_of(hotline))
+    firsts, done = reserve.Firsts(hotline, now), 0
     while limit > 0:
         allowance = pace.look(hotline, now)
         if not allowance.left:
             lanes.close(closed, hotline.pk, Lane.CLEAN)
             break
-        found = lanes.next_of(hotline, allowance, limit, closed, raided=raided)
+        found = lanes.next_of(hotline, allowance, limit, closed, firsts, raided=raided)
         if found is None:
             break
         lane, chosen = found
         limit -= len(chosen)
-        planned = (_planned(reply, now, texts, shortest=raided) for reply in lanes.in_order(chosen))
+        planned = (_planned(reply, now, texts(), shortest=raided) for reply in lanes.in_order(chosen))
         plans = [plan for plan in planned if plan is not None]
-        done += _written(plans, now, lane, closed)
+        done += _written(plans, now, lane, closed, firsts)
     return done
 
 
@@ -188,20 +189,20 @@ def _choose(
     )
 
 
-def _written(plans: Sequence[_Plan], now: datetime.datetime, lane: Lane, closed: Closed) -> int:
+def _written(plans: Sequence[_Plan], now: datetime.datetime, lane: Lane, closed: Closed, firsts: reserve.Firsts) -> int:
     """Write the plans of one hotline's replies together; one by one where a row fails."""
     if not plans:
         return 0
     try:
         with transaction.atomic():
-            written = _write(plans, now, lane, closed)
+            written = _write(plans, now, lane, closed, firsts)
     except faults.OF_THE_DATABASE:
         raise
     except Exception as error:  # noqa: BLE001  one reply must not keep all others waiting
         if len(plans) == 1:
             set_aside(plans[0].reply, error, now)
             return 0
-        return sum(_written([plan], now, lane, closed) for plan in plans)
+        return sum(_written([plan], now, lane, closed, firsts) for plan in plans)
     # Afterwards, because whoever receives holds the conversation and may wait for its reply.
     for plan in written:
         if plan.language_seen:
@@ -209,7 +210,9 @@ def _written(plans: Sequence[_Plan], now: datetime.datetime, lane: Lane, closed:
     return len(written)
 
 
-def _write(plans: Sequence[_Plan], now: datetime.datetime, lane: Lane, closed: Closed) -> list[_Plan]:
+def _write(
+    plans: Sequence[_Plan], now: datetime.datetime, lane: Lane, closed: Closed, firsts: reserve.Firsts
+) -> list[_Plan]:
     """Those of the plans that were written.
 
     Replies that somebody else holds are passed over: with a hundred of them in one transaction, to wait for one would
@@ -220,7 +223,7 @@ def _write(plans: Sequence[_Plan], now: datetime.datetime, lane: Lane, closed: C
     held = set(free.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
     plans = [plan for plan in plans if plan.reply.pk in held]
     allowance = pace.allowance(hotline, now)
-    book = ledger.Book(hotline, [plan.wish for plan in plans if plan.wish], now)
+    book = ledger.Book(hotline, [plan.wish for plan in plans if plan.wish], now, firsts)
     written = []
     for plan in plans:
         refused = book.refusal(plan.wish) if plan.wish else None
@@ -228,7 +231,7 @@ def _write(plans: Sequence[_Plan], now: datetime.datetime, lane: Lane, closed: C
             _change(plan.reply, plan.changes)
         elif refused is not None and refused.scope in _OF_ONE_SENDER:
             _change(plan.reply, _put_off(plan.reply, refused, now))
-        elif refused is not None or not allowance.left or (lane is not Lane.CLEAN and not allowance.is_surplus):
+        elif refused is not None or not allowance.left or (lane is not Lane.CLEAN and not allowance.surplus):
             lanes.close(closed, hotline.pk, lane)
             continue
         else:
@@ -255,7 +258,8 @@ def _put_off(reply: Reply, full: Name, now: datetime.datetime) -> dict[str, obje
     """What the row of a reply says that a sender's, a country's or an account's budget has no room for."""
     if full.scope is Scope.DESTINATION:
         return given_up("one number a day", now)
-    return {"due_at": min(full.window.end(now), reply.expires_at), "detail": f"{full.scope} limit"}
+    # Within the hour, also for a day's budget: what it keeps for others shrinks, and its people may raise it.
+    return {"due_at": min(Window.HOUR.end(now), reply.expires_at), "detail": f"{full.scope} limit"}
 
 
 def given_up(reason: str, now: datetime.datetime) -> dict[str, object]:

@@ -15,9 +15,10 @@ from typing import Any
 #: The bins in which new senders are counted, and in which the usual is said.
 BIN = datetime.timedelta(minutes=5)
 BINS_PER_HOUR = 12
+_HOUR = BINS_PER_HOUR * BIN
 HOURS_PER_WEEK = 168
 _MEMORY = datetime.timedelta(days=14)
-#: So many bins of its own must an hour of the week have before they weigh as much as the mean of all hours: two weeks'.
+#: So many bins of its own must an hour of the week have before they weigh as much as the mean it leans on: two weeks'.
 _PRIOR = 24.0
 #: New senders in a bin that are always usual, however quiet a hotline is.
 FLOOR = 0.1
@@ -81,7 +82,30 @@ class Baseline:
         """New senders in the bin of `local`, as they are usual."""
         expected = self.replies_per_hour * _EXPECTED / BINS_PER_HOUR
         overall = self.overall.blended(expected, max(_UNKNOWN - self.overall.weight, 0.0))
-        return max(self.cells[hour_of_week(local)].blended(overall, _PRIOR), FLOOR)
+        return max(self._in_hour(local, overall), FLOOR)
+
+    def _in_hour(self, local: datetime.datetime, overall: float) -> float:
+        """The mean of this hour of the week, which leans on this hour of other days, and that on the `overall` one."""
+        own = self.cells[hour_of_week(local)]
+        others = [cell for cell in self.cells[local.hour :: 24] if cell is not own]
+        daily = Mean(sum(cell.total for cell in others), sum(cell.weight for cell in others))
+        return own.blended(daily.blended(overall, _PRIOR), _PRIOR)
+
+    def expected(self, start: datetime.datetime, end: datetime.datetime, zone: datetime.tzinfo) -> float:
+        """New senders between two moments, by nothing but what was seen; 0 of a hotline that has seen nothing."""
+        found = 0.0
+        while start < end:
+            hour_ends = min(start.replace(minute=0, second=0, microsecond=0) + _HOUR, end)
+            found += self._seen(start.astimezone(zone)) * ((hour_ends - start) / BIN)
+            start = hour_ends
+        return found
+
+    def _seen(self, local: datetime.datetime) -> float:
+        """As `usual`, without what is expected of a hotline of which little is known."""
+        if not self.overall.weight:
+            return 0.0
+        mean = self._in_hour(local, self.overall.total / self.overall.weight)
+        return mean * min(self.overall.weight / _UNKNOWN, 1.0)
 
     def learn_greetings(self, counts: Mapping[str, int], local: datetime.datetime) -> None:
         """Learn how many senders wrote each greeting in the bin of `local`. Rare ones are forgotten."""

@@ -58,6 +58,18 @@ class Caps:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What a reply must leave of a window to others who come before it: millionths, messages."""
+
+    micros: int = 0
+    messages: int = 0
+
+
+_NOTHING = Kept()
+_MANY = 1_000_000
+
+
+@dataclass(frozen=True)
 class Name:
     """Which budget: one row. `key` tells rows of a scope apart and is no number of a person."""
 
@@ -80,18 +92,29 @@ class Line:
     added_messages: int = field(default=0, init=False)
     added_recipients: int = field(default=0, init=False)
 
-    def refuses(self, micros: int, *, new_recipient: bool = False, spare: float = 0.0) -> bool:
-        """Whether a reply of this price does not fit.
-
-        `spare` is the share of the money that this reply must leave to others.
-        """
+    def refuses(self, micros: int, *, new_recipient: bool = False, kept: Kept = _NOTHING) -> bool:
+        """Whether a reply of this price does not fit."""
         caps = self.caps
-        money = None if caps.micros is None else int(caps.micros * (1 - spare))
         return (
-            _over(self.micros + self.added_micros + micros, money)
-            or _over(self.messages + self.added_messages + 1, caps.messages)
+            _over(self.micros + self.added_micros + micros + kept.micros, caps.micros)
+            or _over(self.messages + self.added_messages + 1 + kept.messages, caps.messages)
             or (new_recipient and _over(self.recipients + self.added_recipients + 1, caps.recipients))
         )
+
+    def room(self, micros: int, kept: Kept = _NOTHING) -> int:
+        """How many replies of this price fit, to recipients who are counted already; `_MANY` without a limit."""
+        caps, left = self.caps, [_MANY]
+        if caps.micros is not None:
+            money = caps.micros - self.micros - self.added_micros - kept.micros
+            left.append(money // micros if micros else _MANY if money >= 0 else 0)
+        if caps.messages is not None:
+            left.append(caps.messages - self.messages - self.added_messages - kept.messages)
+        return max(min(left), 0)
+
+    def mean_price(self, unknown: int) -> int:
+        """What a message of this window costs, in millionths; `unknown` until there is one."""
+        messages = self.messages + self.added_messages
+        return (self.micros + self.added_micros) // messages if messages else unknown
 
     def add(self, micros: int, *, new_recipient: bool = False) -> None:
         """Count a reply that fits."""

@@ -22,12 +22,10 @@ from hotlines.models import Account, Hotline
 from organizations import money
 from privacy import peppers
 
-from . import spendings
-from .budgets import REPORTS_COME_WITHIN, Caps, Fate, Line, Name, Scope, Window, settled
+from . import reserve, spendings
+from .budgets import REPORTS_COME_WITHIN, Caps, Fate, Kept, Line, Name, Scope, Window, settled
 from .models import CountedRecipient, Spending
 
-#: The share of each day's and month's money that repeats and suspects leave to unsuspicious first replies.
-RESERVE = 0.2
 #: The share of a hotline's day that suspicious groups get together (SECURITY.md 3.5).
 SUSPECTS_SHARE = 0.2
 _HOURS_ARE_KEPT = datetime.timedelta(days=40)
@@ -55,6 +53,11 @@ class Wish:
     repeat: bool = False
     suspect: bool = False
 
+    @property
+    def behind(self) -> bool:
+        """Whether it leaves something to unsuspicious first replies."""
+        return self.repeat or self.suspect
+
 
 def price(account: Account, segments: int) -> int:
     """The worst that a reply of so many segments costs, in millionths; 0 for a flat tariff or one without a price."""
@@ -71,8 +74,10 @@ def destination(number: str, now: datetime.datetime) -> str:
 class Book:
     """The budgets that replies of one hotline are counted in, locked for the transaction it is opened in."""
 
-    def __init__(self, hotline: Hotline, wishes: Sequence[Wish], now: datetime.datetime) -> None:
-        self._hotline, self._now = hotline, now
+    def __init__(
+        self, hotline: Hotline, wishes: Sequence[Wish], now: datetime.datetime, firsts: reserve.Firsts
+    ) -> None:
+        self._hotline, self._now, self._firsts = hotline, now, firsts
         caps = caps_of(hotline, now)
         self._common = list(caps)
         for wish in wishes:
@@ -87,8 +92,9 @@ class Book:
     def refusal(self, wish: Wish) -> Name | None:
         """The first budget that this reply does not fit into, or None."""
         for name in [*self._common, *self._own(wish)]:
-            spare = _spare(name, behind=wish.repeat or wish.suspect)
-            if self._lines[name].refuses(wish.micros, new_recipient=self._is_new(name, wish), spare=spare):
+            line = self._lines[name]
+            kept = self._firsts.kept(line, wish.micros) if wish.behind else Kept()
+            if line.refuses(wish.micros, new_recipient=self._is_new(name, wish), kept=kept):
                 return name
         return None
 
@@ -182,23 +188,21 @@ def caps_of_suspects(hotline: Hotline) -> Caps:
     return Caps(micros=None if micros is None else int(micros * SUSPECTS_SHARE), messages=messages)
 
 
-def has_room(hotline: Hotline, now: datetime.datetime, *, repeat: bool = False, suspect: bool = False) -> bool:
-    """Whether budgets that all such replies share may take one more; a look without a lock.
+def room(
+    hotline: Hotline, now: datetime.datetime, firsts: reserve.Firsts | None = None, *, suspect: bool = False
+) -> int:
+    """How many more replies of one segment the budgets take that all such replies share; a look without a lock.
 
-    To spare the work of choosing texts that would wait anyway. A flat tariff's account is not asked: it may be full
-    for new recipients and not for others.
+    `firsts` are still to come, and these are to leave them room; without them they are first replies themselves. To
+    spare the work of choosing texts that would wait anyway. A flat tariff's account is not asked: it may be full for
+    new recipients and not for others.
     """
     caps = {name: cap for name, cap in caps_of(hotline, now).items() if name.scope is not Scope.ACCOUNT}
     if suspect:
         caps[suspects(hotline, now)] = caps_of_suspects(hotline)
     least = price(hotline.account, 1)
     lines = spendings.standing(caps)
-    return not any(line.refuses(least, spare=_spare(name, behind=repeat or suspect)) for name, line in lines.items())
-
-
-def _spare(name: Name, *, behind: bool) -> float:
-    """The share of this budget that is left to those who come before, by one who is `behind`."""
-    return RESERVE if behind and name.scope in (Scope.HOTLINE, Scope.ORGANIZATION) else 0.0
+    return min(line.room(least, Kept() if firsts is None else firsts.kept(line, least)) for line in lines.values())
 
 
 def _booked_in(reply: Reply) -> list[Name]:

@@ -234,6 +234,8 @@ def test_a_flat_tariff_is_limited_in_messages(world: World) -> None:
     strangers(world.north.hotline, 3)
     release.release_due(NOON)
     assert Reply.objects.filter(state="released").count() == 2
+    assert release.release_due(NOON + HOUR) == 1  # asked again, and put off again
+    assert Reply.objects.filter(state="released").count() == 2
     assert release.release_due(MIDNIGHT) == 1
     assert spent("account") == [(0, 2)]
 
@@ -242,7 +244,7 @@ def test_a_flat_tariff_is_limited_in_recipients_and_those_it_has_go_on(world: Wo
     flat(world, recipients_per_day=2)
     strangers(world.north.hotline, 3)
     assert release.release_due(NOON) == 3
-    assert Reply.objects.filter(state="pending").get().due_at == MIDNIGHT
+    assert Reply.objects.filter(state="pending").get().due_at == NOON + HOUR
     again = written(world.north.hotline, stranger(0), at=NOON + SECOND)
     assert again is not None
     assert release.release_due(NOON + SECOND) == 1

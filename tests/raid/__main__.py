@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("--raid", type=int, default=100_000, help="messages of a raid")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--only", nargs="*", help="these traces")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep each trace's report, and go on from there")
     parser.add_argument("--write", metavar="FILE", help="put the table into this page")
     options = parser.parse_args()
     runs = [run for run in RUNS if not options.only or run.trace in options.only]
@@ -50,7 +51,9 @@ def main() -> int:
 def rehearse(run: Run, options: argparse.Namespace) -> list[dict[str, Any]]:
     """The results of one trace, one for each seed, as `rehearse --json` writes them."""
     with tempfile.TemporaryDirectory() as folder:
-        outcome = Path(folder) / "report.json"
+        outcome = (options.keep or Path(folder)) / f"{run.label} {options.seeds} {options.raid}.json"
+        if outcome.exists():
+            return list(json.loads(outcome.read_text())["results"])
         command = [sys.executable, "manage.py", "rehearse", *run.arguments(options.raid), "--quiet"]
         command += ["--seeds", str(options.seeds), "--jobs", str(options.jobs), "--json", str(outcome)]
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)

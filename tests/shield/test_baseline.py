@@ -183,13 +183,60 @@ def test_what_people_allow_a_hotline_is_forgotten_after_two_days() -> None:
     assert small.usual(at) == large.usual(at) == pytest.approx(3)
 
 
-def test_an_hours_own_bins_weigh_as_much_as_all_hours_when_there_are_two_weeks_of_them() -> None:
+def test_an_hours_own_bins_weigh_as_much_as_the_others_when_there_are_two_weeks_of_them() -> None:
     baseline = Baseline(PER_HOUR)
     at = fed(baseline, 14 * 288, lambda _: 0)
     baseline.cells[1] = Mean(24 * 6.0, 24.0, at.timestamp())
     assert baseline.usual(at + HOUR) == pytest.approx(3)
     baseline.cells[1] = Mean(72 * 6.0, 72.0, at.timestamp())
     assert baseline.usual(at + HOUR) == pytest.approx(4.5)
+
+
+def test_an_hour_is_expected_to_be_as_it_is_on_other_days() -> None:
+    """Mondays are unknown; on the six other days 6 came in five minutes of that hour, and 2 in others."""
+    baseline = Baseline(PER_HOUR, overall=Mean(2000.0, 1000.0, MONDAY.timestamp()))
+    for day in range(1, 7):
+        baseline.cells[24 * day + 20] = Mean(16 * 6.0, 16.0, MONDAY.timestamp())
+    assert baseline.usual(MONDAY + 20 * HOUR) == pytest.approx((96 * 6 + 24 * 2) / (96 + 24))
+    assert baseline.usual(MONDAY + 19 * HOUR) == pytest.approx(2)
+
+
+# --- expected ---------------------------------------------------------------------------------------------------------
+def test_a_hotline_that_has_seen_nothing_expects_nobody() -> None:
+    assert Baseline(PER_HOUR).expected(MONDAY, MONDAY + DAY, PARIS) == 0
+
+
+def test_what_is_expected_of_a_day_is_what_came_on_others() -> None:
+    baseline = Baseline(PER_HOUR)
+    end = fed(baseline, 28 * 288, lambda at: at.hour >= 20)
+    assert baseline.expected(end, end + DAY, datetime.UTC) == pytest.approx(48, rel=0.15)
+    evening = baseline.expected(end + 20 * HOUR, end + DAY, datetime.UTC)
+    assert evening == pytest.approx(48, rel=0.15)
+    assert baseline.expected(end + 12 * HOUR, end + 16 * HOUR, datetime.UTC) < evening / 10
+
+
+def test_after_an_hour_less_is_expected_than_after_a_day() -> None:
+    """Otherwise a new hotline whose first hour was busy would keep all for those who never come."""
+    young, grown = Baseline(PER_HOUR), Baseline(PER_HOUR)
+    fed(young, 12, lambda _: 2)
+    fed(grown, 288, lambda _: 2)
+    assert grown.expected(MONDAY, MONDAY + DAY, datetime.UTC) == pytest.approx(576, rel=0.05)
+    assert young.expected(MONDAY, MONDAY + DAY, datetime.UTC) == pytest.approx(576 / 24, rel=0.05)
+
+
+@given(bins=learned, start=moments, minutes=st.lists(st.integers(0, 2000), min_size=2, max_size=2), zone=zones)
+def test_what_is_expected_of_two_times_is_what_is_expected_of_both(
+    bins: list[tuple[int, datetime.timedelta, dict[str, int]]],
+    start: datetime.datetime,
+    minutes: list[int],
+    zone: datetime.tzinfo,
+) -> None:
+    """Also where the clocks go forward or back between them, and in zones that differ by half an hour."""
+    baseline = taught(bins)
+    middle = start + minutes[0] * MINUTE
+    end = middle + minutes[1] * MINUTE
+    both = baseline.expected(start, middle, zone) + baseline.expected(middle, end, zone)
+    assert baseline.expected(start, end, zone) == pytest.approx(both, abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -205,9 +252,11 @@ def test_the_shape_of_a_week_is_learned_in_two(seed: int) -> None:
     assert mean == pytest.approx(sum(map(rate, hours)) / HOURS_PER_WEEK, rel=0.1)
     off = []
     for at in hours:
-        # Twelve bins of its own in each week, of which some are forgotten, and 24 of all hours; the rest is chance.
+        # Twelve bins of its own in each week, of which some are forgotten; six times as many of this hour on other
+        # days, and 24 of all hours; the rest is chance.
         own = 12 * (1 + math.exp(-1 / 2))
-        expected = (own * rate(at) + 24 * mean) / (own + 24)
+        others = sum(rate(at + day * DAY) for day in range(1, 7)) / 6
+        expected = (own * rate(at) + 24 * (6 * own * others + 24 * mean) / (6 * own + 24)) / (own + 24)
         off.append((baseline.usual(at) - expected) / (math.sqrt(own * rate(at)) / (own + 24)))
     assert max(map(abs, off)) < 4.5
     assert abs(sum(off)) / len(off) < 0.5

@@ -14,7 +14,7 @@ from hotlines.models import Hotline
 from organizations import money
 from outbox import pace
 from shield import budgets
-from shield.budgets import Caps, Fate, Line, Name, Scope, Window
+from shield.budgets import Caps, Fate, Kept, Line, Name, Scope, Window
 
 NOON = datetime.datetime(2026, 10, 25, 12, 34, 56, tzinfo=datetime.UTC)
 HOUR, DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
@@ -57,12 +57,12 @@ def test_windows_are_those_of_utc_also_on_the_day_of_25_hours(window: Window, st
 # --- what fits --------------------------------------------------------------------------------------------------------
 @given(
     caps=st.builds(Caps, amounts, amounts, amounts),
-    wishes=st.lists(st.tuples(st.integers(0, 500), st.booleans(), st.sampled_from([0.0, 0.2])), max_size=40),
+    wishes=st.lists(st.tuples(st.integers(0, 500), st.booleans(), st.integers(0, 50)), max_size=40),
 )
-def test_nothing_that_fits_passes_a_cap(caps: Caps, wishes: list[tuple[int, bool, float]]) -> None:
+def test_nothing_that_fits_passes_a_cap(caps: Caps, wishes: list[tuple[int, bool, int]]) -> None:
     budget = line(caps)
-    for micros, new, spare in wishes:
-        if not budget.refuses(micros, new_recipient=new, spare=spare):
+    for micros, new, kept in wishes:
+        if not budget.refuses(micros, new_recipient=new, kept=Kept(kept, kept)):
             budget.add(micros, new_recipient=new)
         for used, cap in (
             (budget.added_micros, caps.micros),
@@ -83,11 +83,27 @@ def test_what_fits_exactly_fits_and_one_more_does_not() -> None:
     assert budget.refuses(0)
 
 
+@given(
+    caps=st.builds(Caps, amounts, amounts, amounts),
+    counted=st.tuples(st.integers(0, 2000), st.integers(0, 50)),
+    micros=st.integers(0, 500),
+    kept=st.builds(Kept, st.integers(0, 2000), st.integers(0, 50)),
+)
+def test_there_is_room_for_just_as_many_as_fit(caps: Caps, counted: tuple[int, int], micros: int, kept: Kept) -> None:
+    budget = line(caps)
+    budget.micros, budget.messages = counted
+    room = budget.room(micros, kept)
+    for _ in range(min(room, 2100)):
+        assert not budget.refuses(micros, kept=kept)
+        budget.add(micros)
+    assert room > 2100 or budget.refuses(micros, kept=kept)
+
+
 def test_a_repeat_leaves_the_reserve_to_others() -> None:
     budget = line(Caps(micros=100))
     budget.add(70)
-    assert not budget.refuses(10, spare=0.2)
-    assert budget.refuses(11, spare=0.2)
+    assert not budget.refuses(10, kept=Kept(20))
+    assert budget.refuses(11, kept=Kept(20))
     assert not budget.refuses(30)
 
 
