@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from uuid import UUID
 
 from hotlines.models import EndpointPin
 from outbox import reports
 from providers import registry
-from providers.base import Provider, Unusable
+from providers.base import DeliveryReport, Provider, SignOfLife, Unusable
 
 from . import receive, rows
 from .arrival import Arrival
@@ -30,6 +31,10 @@ def _message(hook: Hook, speaker: Provider, arrival: Arrival, *, may_wait: bool)
     """Receive the message; one that we cannot use is kept as unreadable."""
     try:
         found = speaker.parse_message(arrival.signed)
+        if isinstance(found, SignOfLife):
+            return Receipt.DUPLICATE
+        if isinstance(found, DeliveryReport):
+            return _take(hook, arrival, found, found.reply)
         if not rows.addressed_to(hook, found):
             raise Unusable("addressed to another number", found.id)
     except Unusable as error:
@@ -42,18 +47,23 @@ def _message(hook: Hook, speaker: Provider, arrival: Arrival, *, may_wait: bool)
 def _report(hook: Hook, speaker: Provider, arrival: Arrival) -> Receipt:
     """Take the delivery report on the reply that its path names."""
     try:
-        if arrival.reply is None:
-            raise Unusable("without a reply in its path")
         found = speaker.parse_report(arrival.signed)
     except Unusable as error:
         # Nobody waits for a report: it is said in the log, and 2xx ends the provider's retries.
         log.warning("unusable report on hotline %s: %s", hook.hotline_id, error)
         return Receipt.DUPLICATE
+    return _take(hook, arrival, found, arrival.reply)
+
+
+def _take(hook: Hook, arrival: Arrival, found: DeliveryReport, reply: UUID | None) -> Receipt:
+    """Without a reply that it is about, a report tells nothing."""
+    if reply is None:
+        return Receipt.DUPLICATE
     stored = reports.take(
         hook.organization_id,
         hook.account_id,
         hook.hotline_id,
-        arrival.reply,
+        reply,
         found,
         body=arrival.signed.body,
         nonce_hash=rows.nonce_hash(arrival.verification),

@@ -11,11 +11,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from conversations import at_once, senders, sql
+from conversations import at_once, sql
 from hotlines.models import EndpointPin
 from privacy import pseudonyms
 from providers import registry
-from providers.base import Unusable
+from providers.base import InboundMessage, Unusable
 from shield.keywords import Keyword, keyword
 
 from . import rows
@@ -53,8 +53,10 @@ def _row(arrival: Arrival, find: Callable[[int], Hook | None]) -> sql.Values | N
         message = registry.get(arrival.provider).parse_message(arrival.signed)
     except (Unusable, registry.UnknownProvider):
         return None
+    if not isinstance(message, InboundMessage):
+        return None
     if not rows.addressed_to(hook, message) or keyword(message.text) is Keyword.STOP:
         return None
     message = dataclasses.replace(message, received_at=arrival.received_at)
-    pseudonym = pseudonyms.current(hook.organization_id, senders.canonical(message.sender), message.received_at)
+    pseudonym = pseudonyms.current(hook.organization_id, rows.sender_of(hook, message), message.received_at)
     return rows.message_row(hook, message, arrival.verification) | {"sender_key": pseudonym.key}

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, QuerySet
 
-from conversations import at_once, senders, sql
+from conversations import at_once, sql
 from conversations.models import Block, Conversation, Message, Reply
 from conversations.words import BlockCause, Disposition, ReplyState
 from privacy import pseudonyms
@@ -92,7 +92,7 @@ def receive(
 
     Raises database errors as they are: the caller must not acknowledge what was not stored.
     """
-    sender = senders.canonical(message.sender)
+    sender = rows.sender_of(hook, message)
     pseudonym = pseudonyms.current(hook.organization_id, sender, message.received_at)
     row = rows.message_row(hook, message, verification)
     said = keyword(message.text)

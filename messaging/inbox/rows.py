@@ -65,8 +65,19 @@ def unpacked(values: list[Any], received_at: datetime.datetime) -> sql.Values:
 
 
 def addressed_to(hook: Hook, message: InboundMessage) -> bool:
-    """Whether the message was sent to this hotline's number (SECURITY.md W4)."""
-    return senders.same_number(message.recipient, hook.number)
+    """Whether the message was sent to this hotline's number (SECURITY.md W4).
+
+    Where the provider does not say to which, its address says it: its token is the hotline's alone.
+    """
+    if message.recipient is None:
+        return True
+    home = hook.number if message.national else ""
+    return senders.canonical(message.recipient, home) == senders.canonical(hook.number)
+
+
+def sender_of(hook: Hook, message: InboundMessage) -> str:
+    """The canonical sender."""
+    return senders.canonical(message.sender, hook.number if message.national else "")
 
 
 def nonce_hash(verification: Verification) -> bytes | None:

@@ -90,6 +90,7 @@ class SignedHook(APIView):
             url=settings.PUBLIC_URL + request.path,
             headers={name: meta[key] for name, key in _meta_keys(speaker.signature_headers) if key in meta},
             body=body,
+            client=clients.address(request._request),
         )
 
     def _verify(self, request: Request, hook: Proof, speaker: Provider, signed: SignedRequest) -> Verification:

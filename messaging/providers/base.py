@@ -9,6 +9,7 @@ import datetime
 import decimal
 import enum
 import functools
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,13 +28,14 @@ class SignedRequest:
     """A webhook request as its signature sees it.
 
     `url` is built from the configured public URL and the path; `headers` holds the provider's `signature_headers` with
-    lower-case names; `body` is as received.
+    lower-case names; `body` is as received; `client` is the address that it came from, where that is known.
     """
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes
+    client: str = ""
 
     @functools.cached_property
     def form(self) -> Sequence[tuple[bytes, bytes]]:
@@ -63,16 +65,21 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class InboundMessage:
-    """One message as a provider delivered it: `sender` and `recipient` as written there, `text` as clean Unicode."""
+    """One message as a provider delivered it: `sender` and `recipient` as written there, `text` as clean Unicode.
+
+    `recipient` is None where the provider does not say it; `national` says that numbers of the hotline's own country
+    may be written without its code.
+    """
 
     id: str
     sender: str
-    recipient: str
+    recipient: str | None
     text: str
     received_at: datetime.datetime
     media: tuple[str, ...] = ()
     units: int = 1
     cost: decimal.Decimal | None = None
+    national: bool = False
     raw: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -92,7 +99,10 @@ class Delivery(enum.StrEnum):
 
 @dataclass(frozen=True)
 class DeliveryReport:
-    """A provider's word on a reply. `status` is None where we do not know the word; `sequence` orders reports."""
+    """A provider's word on a reply. `status` is None where we do not know the word; `sequence` orders reports.
+
+    `reply` names our row where the provider has one address for everything, and no path of its own for a report.
+    """
 
     id: str
     status: Delivery | None
@@ -100,6 +110,15 @@ class DeliveryReport:
     error_code: str = ""
     units: int | None = None
     cost: decimal.Decimal | None = None
+    reply: uuid.UUID | None = None
+
+
+@dataclass(frozen=True)
+class SignOfLife:
+    """A gateway says that it is there. `battery` in percent, `waiting` the messages in its queue, where it says so."""
+
+    battery: int | None = None
+    waiting: int | None = None
 
 
 # --- what leaves ----------------------------------------------------------------------------------------------------
@@ -222,12 +241,17 @@ class Provider(Protocol):
     schemes: ClassVar[tuple[str, ...]]
     #: None for a provider without a log: then an outcome is known from its reports alone.
     log: ClassVar[LogTerms | None]
+    #: Whether `application` and `attach` can do anything; where not, they always raise `Unavailable`.
+    detachable: ClassVar[bool]
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> Verification:
         """Prove the request, in constant time, against every configured secret. Raises `NotVerified`."""
 
-    def parse_message(self, request: SignedRequest) -> InboundMessage:
-        """Raises `Unusable` for a signed request that is no message we can answer."""
+    def parse_message(self, request: SignedRequest) -> InboundMessage | DeliveryReport | SignOfLife:
+        """What came to the message address: of a provider that has one address for everything, not only messages.
+
+        Raises `Unusable` for a signed request that is nothing we can act upon.
+        """
 
     def parse_report(self, request: SignedRequest) -> DeliveryReport:
         """Raises `Unusable`."""
@@ -271,8 +295,36 @@ def _unquoted(raw: bytes) -> bytes:
 
 def clean_text(raw: bytes) -> str:
     """UTF-8 to Unicode that every database takes: broken bytes become U+FFFD, NUL is removed."""
-    text = raw.decode("utf-8", "replace")
+    return _storable(raw.decode("utf-8", "replace"))
+
+
+def _storable(text: str) -> str:
     return text.replace("\x00", "") if "\x00" in text else text
+
+
+def parse_json(body: bytes) -> Mapping[str, Any]:
+    """The object of a JSON body, its texts as `clean_text` makes them. Raises `Unusable` for anything else.
+
+    Half a surrogate pair is valid JSON and no Unicode: it becomes U+FFFD, as broken UTF-8 does.
+    """
+    try:
+        found = json.loads(body, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise Unusable("not JSON") from error
+    if not isinstance(found, dict):
+        raise Unusable("not a JSON object")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = {_whole(key): _whole(value) if isinstance(value, str) else value for key, value in pairs}
+    if len(found) != len(pairs) or len(pairs) > MAX_FIELDS:
+        raise Unusable("a key is repeated, or there are too many")
+    return found
+
+
+def _whole(text: str) -> str:
+    return _storable(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def bounded_decimal(value: str, *, most: str = "1000") -> decimal.Decimal | None:

@@ -124,6 +124,7 @@ class Plivo:
     )
     acknowledgement: ClassVar = Acknowledgement("application/xml", b"<Response/>")
     log: ClassVar[LogTerms | None] = LogTerms(lag=900, requests_per_minute=20, days=90)
+    detachable: ClassVar = True
     credential_fields: ClassVar = (
         CredentialField(
             "auth_id",
@@ -214,9 +215,9 @@ class Plivo:
 
     def send(self, reply: OutgoingReply, credentials: Credentials) -> Outcome:
         """One POST. 202 with a `message_uuid` is acceptance; the list may be empty for a refused destination."""
-        return http.post_json(
+        return http.post(
             self._messages_url(credentials),
-            {
+            json={
                 "src": reply.source,
                 "dst": reply.recipient,
                 "text": reply.text,
@@ -264,7 +265,7 @@ class Plivo:
 
     def attach(self, number: str, application: str, credentials: Credentials) -> None:
         """`POST` to the same address with `app_id`, which may be ""; texts and calls share the application."""
-        http.change(self._number_url(number, credentials), {"app_id": application}, auth=self._auth(credentials))
+        http.change(self._number_url(number, credentials), json={"app_id": application}, auth=self._auth(credentials))
 
     def _messages_url(self, credentials: Credentials) -> str:
         return f"{self.api_url()}/v1/Account/{credentials.get('auth_id', '')}/Message/"

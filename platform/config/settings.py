@@ -181,6 +181,9 @@ CELERY_BROKER_URL = REDIS_URL
 PROVIDER_TIMEOUT = 5.0
 # Whether webhooks of ours may go to this machine and to private networks, and without TLS.
 WEBHOOKS_MAY_STAY_HERE = setting_bool("WEBHOOKS_MAY_STAY_HERE", default=DEMO)
+#: Addresses of the operator's own gateways (phones, modems): an account may name one although it leads into a private
+#: network, or has no TLS. Separated by commas.
+GATEWAYS = tuple(address for address in map(str.strip, setting("GATEWAYS").split(",")) if address)
 #: Seconds after which a claim without an outcome becomes `unknown`; more than five call time-outs (SECURITY D6).
 CLAIM_LEASE = 60
 #: Seconds after a lease's end from which the provider's log is trusted to know what became of a call (SECURITY D6).

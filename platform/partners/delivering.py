@@ -20,8 +20,8 @@ from standardwebhooks.webhooks import Webhook
 from outbox import faults
 from outbox.clock import shared_now
 from privacy import vault
+from providers import addresses
 
-from . import guard
 from .models import Delivery, Endpoint
 
 log = logging.getLogger("paravent.partners")
@@ -94,7 +94,7 @@ def _status(delivery: Delivery) -> str:
     ).encode()
     at = timezone.now()
     try:
-        target = guard.resolve(endpoint.url)
+        target = addresses.resolve(endpoint.url)
         signature = Webhook(endpoint.secret).sign(event.message_id, at, body.decode())
         headers = {
             "Host": target.netloc,
@@ -109,7 +109,7 @@ def _status(delivery: Delivery) -> str:
         ) as response:
             _read(response)
             return str(response.status_code)
-    except guard.Refused:
+    except addresses.Refused:
         return "refused address"
     except (httpx.HTTPError, httpx.InvalidURL, vault.Unreadable, UnicodeError) as error:
         return type(error).__name__

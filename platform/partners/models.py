@@ -15,9 +15,8 @@ from organizations.models import Organization
 from organizations.tenancy import ScopedQuerySet
 from privacy import vault
 from privacy.datakeys import FOREVER, Purpose
+from providers import addresses
 from shield.models import Alert
-
-from . import guard
 
 
 def new_secret() -> str:
@@ -66,8 +65,8 @@ class Endpoint(models.Model):
 
     def clean(self) -> None:
         try:
-            guard.check(self.url)
-        except guard.Refused as error:
+            addresses.check(self.url)
+        except addresses.Refused as error:
             raise ValidationError({"url": str(error)}) from error
 
     @property

@@ -24,7 +24,7 @@ from inbox import blocked, fold, hooks, receive, rows
 from inbox.accept import accept
 from inbox.arrival import Arrival
 from providers import registry
-from providers.base import SignedRequest, Verification
+from providers.base import InboundMessage, SignedRequest, Verification
 
 pytestmark = pytest.mark.skipif(
     "postgres" not in connection.settings_dict["ENGINE"], reason="only PostgreSQL writes in a WITH"
@@ -55,7 +55,9 @@ def _run(hotline: Hotline, steps: list[tuple[str, str, int, bool]], *, folding: 
             blocked.forget()
         for _ in range(2 if redelivered else 1):
             one = _waiting(hook, number, sender, text, now)
-            message = dataclasses.replace(registry.get("plivo").parse_message(one.signed), received_at=now)
+            parsed = registry.get("plivo").parse_message(one.signed)
+            assert isinstance(parsed, InboundMessage)
+            message = dataclasses.replace(parsed, received_at=now)
             receipt = receive.receive(hook, message, one.verification, chance=0.25, may_wait=folding)
             if isinstance(receipt, receive.Later):
                 waiting.append(Arrival.unpacked(one.packed(receipt.row)))

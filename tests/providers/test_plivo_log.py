@@ -175,9 +175,9 @@ def test_what_it_took_is_listed_after_its_lag_with_its_end_hidden(settings: Any)
         sent = {"src": "33937000001", "dst": "33639980123", "text": "Salut", "type": "sms", "url": "https://x.example/"}
         for behaviour in ("202", "503", "503+accept", "reset-before"):
             server.script(behaviour)
-            http.post_json(
+            http.post(
                 f"{server.url}/v1/Account/{AUTH_ID}/Message/",
-                {**sent, "method": "POST", "log": "false", "trackable": False},
+                json={**sent, "method": "POST", "log": "false", "trackable": False},
                 auth=(AUTH_ID, TOKEN),
                 accepted_id=lambda _answer: "x",
             )

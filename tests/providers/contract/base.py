@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from providers.base import Credentials, Delivery, Knowledge, LogEntry, SignedRequest
+from providers.base import Credentials, Delivery, Knowledge, LogEntry, Provider, SignedRequest
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,32 @@ class Text:
 
 
 class SignMessage(Protocol):
-    def __call__(self, url: str, secret: str, message: Text, nonce: str | None = None) -> SignedRequest:
-        """The webhook request for `message`, signed for `url` by something that is not our code."""
+    def __call__(self, url: str, secret: str, message: Text) -> SignedRequest:
+        """The webhook request for `message`, signed for `url` by something that is not our code.
+
+        The same message again may be signed anew, with another nonce or time.
+        """
 
 
 class SignReport(Protocol):
     def __call__(self, url: str, secret: str, provider_id: str, word: str, sequence: int) -> SignedRequest:
-        """A delivery report with the status `word`, as the provider writes it."""
+        """A delivery report with the status `word`, as the provider writes it.
+
+        `provider_id` is what `send` said, so our own reply's UUID for a provider that takes it as its id.
+        """
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a signature covers, of a provider that documents one.
+
+    `url`: a request for one address is refused at another. `body`: altered bytes are refused; without it the token in
+    the path, and the address the request comes from, are all there is. `seconds`: an older one is refused.
+    """
+
+    url: bool = True
+    body: bool = True
+    seconds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -73,5 +92,21 @@ class Contract:
     words: Mapping[str, Delivery]
     carrier: Callable[[Any], AbstractContextManager[Any]]
     answers: Mapping[str, Knowledge]
+    proof: Proof = Proof()
+    #: Words of `words` that follow each other, the last of which is an end.
+    journey: tuple[str, str, str] = ("queued", "sent", "delivered")
+    #: Whether reports say their order.
+    sequenced: bool = True
+    #: Reports come to the address of messages, and name our reply themselves.
+    one_address: bool = False
+    #: It takes our own id, and a second time nothing more: so nothing stays unknown.
+    idempotent: bool = False
+    #: Whether a message says to which number it was sent, and of how many parts it is.
+    tells_recipient: bool = True
+    tells_parts: bool = True
+    #: Whether a message may be empty.
+    empty_texts: bool = True
+    #: The provider's id of a message, where it is made of more than the message's own.
+    message_id: Callable[[Provider, SignedRequest, Text], str] = lambda _provider, _request, message: message.id
     log: LogContract | None = None
     numbers: NumberContract | None = None

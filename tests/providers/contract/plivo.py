@@ -22,12 +22,12 @@ def credentials(secret: str, previous: str = "") -> Credentials:
     return {"auth_id": AUTH_ID, "auth_token": secret, "previous_auth_token": previous}
 
 
-def signed(url: str, secret: str, fields: dict[str, str], nonce: str | None = None) -> SignedRequest:
-    headers = {name.lower(): value for name, value in signed_headers(url, fields, secret, nonce).items()}
+def signed(url: str, secret: str, fields: dict[str, str]) -> SignedRequest:
+    headers = {name.lower(): value for name, value in signed_headers(url, fields, secret).items()}
     return SignedRequest("POST", url, {**headers, "content-type": FORM}, urlencode(fields).encode())
 
 
-def message(url: str, secret: str, message: Text, nonce: str | None = None) -> SignedRequest:
+def message(url: str, secret: str, message: Text) -> SignedRequest:
     fields = {
         "From": message.sender,
         "To": message.recipient,
@@ -40,7 +40,7 @@ def message(url: str, secret: str, message: Text, nonce: str | None = None) -> S
         "MessageIntent": "",
         "PowerpackUUID": "",
     }
-    return signed(url, secret, fields, nonce)
+    return signed(url, secret, fields)
 
 
 def report(url: str, secret: str, provider_id: str, word: str, sequence: int) -> SignedRequest:

@@ -1,4 +1,4 @@
-"""Where a webhook may go: to the open internet, over TLS, and to nothing of ours or of our neighbours (OWASP API7).
+"""Where addresses that people enter may lead: to the open internet, over TLS, and to nothing of ours (OWASP API7).
 
 An address is looked up once and connected to as it was found, so that a name cannot point elsewhere a moment later.
 """
@@ -27,6 +27,10 @@ class Refused(Exception):
     """The address is not one that we call; the text says why, to whoever entered it."""
 
 
+class UnknownHost(Refused):
+    """No name server knows it, now."""
+
+
 @dataclass(frozen=True)
 class Target:
     """`url` has the address in place of the name; `host` is the name, for TLS and the Host header."""
@@ -36,14 +40,22 @@ class Target:
     netloc: str
 
 
-def check(url: str) -> tuple[str, int]:
-    """The host and port of a well-formed address. Raises `Refused`; asks no name server."""
+def is_vouched_for(url: str) -> bool:
+    """Whether the operator has named this address, or what it begins with, as a gateway of his own (`GATEWAYS`)."""
+    return any(url == one or url.startswith(one.rstrip("/") + "/") for one in settings.GATEWAYS)
+
+
+def check(url: str, *, vouched: bool = False) -> tuple[str, int]:
+    """The host and port of a well-formed address. Raises `Refused`; asks no name server.
+
+    One that is `vouched` for may do without TLS.
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
         raise Refused(_("This is no address.")) from error
-    schemes = ("https", "http") if settings.WEBHOOKS_MAY_STAY_HERE else ("https",)
+    schemes = ("https", "http") if vouched or settings.WEBHOOKS_MAY_STAY_HERE else ("https",)
     if parts.scheme not in schemes:
         raise Refused(_("The address must begin with https://."))
     if not host or parts.username is not None or parts.password is not None or parts.fragment:
@@ -55,18 +67,19 @@ def check(url: str) -> tuple[str, int]:
     return host, port or (443 if parts.scheme == "https" else 80)
 
 
-def resolve(url: str) -> Target:
+def resolve(url: str, *, vouched: bool = False) -> Target:
     """Look its host up, once, and refuse it where any of its addresses is not of the open internet.
 
-    Raises `Refused`. One of several that is private is enough: the next look-up may give that one alone.
+    Raises `Refused`. One of several that is private is enough: the next look-up may give that one alone. One that is
+    `vouched` for may be anywhere.
     """
-    host, port = check(url)
+    host, port = check(url, vouched=vouched)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise Refused(_("The host of this address is not known.")) from error
+        raise UnknownHost(_("The host of this address is not known.")) from error
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-    if not addresses or not all(_is_open(address) for address in addresses):
+    if not addresses or not (vouched or all(_is_open(address) for address in addresses)):
         raise Refused(_("The address leads into a private network."))
     first = addresses[0]
     literal = f"[{first}]" if first.version == 6 else str(first)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from partners import guard
+from providers import addresses
 
 FILE = Path(__file__).parents[1] / "vectors" / "webhooks" / "hostile_urls.txt"
 OPEN = "93.184.216.34"
@@ -55,8 +55,8 @@ def test_a_hostile_address_is_refused_in_a_sentence(
 ) -> None:
     names = Names(found if found is not None else [OPEN])
     monkeypatch.setattr(socket, "getaddrinfo", names.getaddrinfo)
-    with pytest.raises(guard.Refused) as raised:
-        guard.resolve(url)
+    with pytest.raises(addresses.Refused) as raised:
+        addresses.resolve(url)
     assert str(raised.value).endswith(".")
 
 
@@ -73,7 +73,7 @@ def test_an_open_one_is_called_by_what_was_found_and_by_its_name(
     url: str, found: list[str], target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Names(found).getaddrinfo)
-    resolved = guard.resolve(url)
+    resolved = addresses.resolve(url)
     assert resolved.url == target
     assert resolved.host in {"example.org", OPEN}
     assert resolved.netloc in url
@@ -82,7 +82,25 @@ def test_an_open_one_is_called_by_what_was_found_and_by_its_name(
 def test_a_name_that_points_elsewhere_a_moment_later_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     names = Names([OPEN], ["127.0.0.1"])
     monkeypatch.setattr(socket, "getaddrinfo", names.getaddrinfo)
-    assert guard.resolve("https://rebinding.example/").url == f"https://{OPEN}:443/"
+    assert addresses.resolve("https://rebinding.example/").url == f"https://{OPEN}:443/"
     assert names.asked == ["rebinding.example"]
-    with pytest.raises(guard.Refused):
-        guard.resolve("https://rebinding.example/")
+    with pytest.raises(addresses.Refused):
+        addresses.resolve("https://rebinding.example/")
+
+
+# --- gateways of the operator -----------------------------------------------------------------------------------------
+def test_an_operator_vouches_for_an_address_and_what_lies_below_it(settings: Any) -> None:
+    settings.GATEWAYS = ("http://10.0.0.7:8080", "https://sms.example.org/api/")
+    assert addresses.is_vouched_for("http://10.0.0.7:8080")
+    assert addresses.is_vouched_for("http://10.0.0.7:8080/message")
+    assert addresses.is_vouched_for("https://sms.example.org/api/messages")
+    for other in (
+        "http://10.0.0.7:80801/",
+        "http://10.0.0.7:8080@evil.example/",
+        "http://10.0.0.70:8080/",
+        "https://a",
+    ):
+        assert not addresses.is_vouched_for(other)
+    assert addresses.resolve("http://10.0.0.7:8080/message", vouched=True).url == "http://10.0.0.7:8080/message"
+    with pytest.raises(addresses.Refused):
+        addresses.resolve("http://10.0.0.7:8080/message")
