@@ -23,7 +23,7 @@ from organizations.models import Organization
 from organizations.tenancy import ScopedQuerySet
 from privacy import masking, pseudonyms, vault
 
-from .words import BlockCause, Disposition, ReplyPurpose, ReplyState
+from .words import BlockCause, Channel, Disposition, ReplyPurpose, ReplyState
 
 Q = models.Q
 _SHARED: Any = {"on_delete": models.PROTECT, "db_constraint": False, "db_index": False}
@@ -105,7 +105,7 @@ class Conversation(models.Model):
 
 
 class Message(models.Model):
-    """One inbound message, once, for ever; without content where its sender was blocked or over the limit."""
+    """One inbound message or call, once, for ever; without content where its sender was blocked or over the limit."""
 
     Disposition = Disposition
 
@@ -117,6 +117,7 @@ class Message(models.Model):
     conversation = models.ForeignKey(
         Conversation, models.PROTECT, null=True, related_name="messages", verbose_name=_("conversation")
     )
+    channel = models.CharField(_("came as"), max_length=4, choices=Channel, default=Channel.SMS, db_default=Channel.SMS)
     provider_id = models.CharField(max_length=64)
     nonce_hash = models.BinaryField(max_length=16, null=True)
     disposition = models.CharField(_("what became of it"), max_length=16, choices=Disposition)
@@ -125,6 +126,8 @@ class Message(models.Model):
     #: The text; for an unreadable message, the request's body as received.
     text_sealed = models.BinaryField(null=True)
     units = models.PositiveSmallIntegerField(_("segments"), default=1)
+    #: How long a call was connected, once the provider has said it.
+    seconds = models.PositiveIntegerField(_("seconds"), null=True)
     cost = models.DecimalField(_("cost"), max_digits=12, decimal_places=5, null=True)
     received_at = models.DateTimeField(_("received"))
 
@@ -152,6 +155,9 @@ class Message(models.Model):
             models.CheckConstraint(
                 condition=Q(disposition__in=Disposition.values),
                 name="message_disposition_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(channel="call") | Q(channel="sms", seconds__isnull=True), name="message_seconds_of_a_call"
             ),
         ]
         indexes: ClassVar = [
@@ -189,6 +195,10 @@ class Reply(models.Model):
         Conversation, models.PROTECT, db_index=False, related_name="replies", verbose_name=_("conversation")
     )
     message = models.OneToOneField(Message, models.PROTECT, related_name="reply", verbose_name=_("message"))
+    #: A call's is spoken in the moment it is decided; all others are sent.
+    channel = models.CharField(
+        _("answered by"), max_length=4, choices=Channel, default=Channel.SMS, db_default=Channel.SMS
+    )
     episode = models.PositiveIntegerField(_("episode"))
     slot = models.PositiveSmallIntegerField(_("slot"))
     purpose = models.CharField(_("purpose"), max_length=8, choices=Purpose)
@@ -269,6 +279,9 @@ class Reply(models.Model):
                 condition=Q(suspicion__isnull=True) | Q(suspicion="") | Q(slot=1), name="reply_suspected_if_first"
             ),
             models.CheckConstraint(condition=Q(absences__lte=1), name="reply_absent_once"),
+            models.CheckConstraint(
+                condition=Q(channel="sms") | Q(channel="call", state="sent", delayed=False), name="reply_spoken_at_once"
+            ),
             models.CheckConstraint(
                 condition=Q(reserved_micros__isnull=True, reserved_at__isnull=True, to_settle=False)
                 | Q(reserved_micros__gte=0, reserved_at__isnull=False),

@@ -146,6 +146,7 @@ _COUNT_MESSAGE = f"""
             AND b.lifted_at IS NULL AND (b.until IS NULL OR b.until > %s)) AS blocked_everywhere
 """  # noqa: S608  every interpolated name is a constant of this module
 _INSERT_MESSAGE = f"{_insert(MESSAGE, MESSAGE_COLUMNS)} ON CONFLICT DO NOTHING RETURNING id"
+_INSERT_CALL = f"{_insert(MESSAGE, (*MESSAGE_COLUMNS, 'channel'))} ON CONFLICT DO NOTHING RETURNING id"
 _INSERT_REPLY = _insert(REPLY, REPLY_COLUMNS)
 _READ_REPLY = f"""SELECT {", ".join(REPORTED_COLUMNS)} FROM {REPLY}
     WHERE uuid = %s AND hotline_id = %s AND attempts > 0"""  # noqa: S608
@@ -168,8 +169,11 @@ def count_message(values: Values, previous_key: bytes | None, now: datetime.date
 
 def insert_message(values: Values) -> int | None:
     """The new message's id, or None when its provider id or its nonce is already there, and nothing was written."""
+    of_call = "channel" in values
+    columns: tuple[str, ...] = (*MESSAGE_COLUMNS, "channel") if of_call else MESSAGE_COLUMNS
+    statement = _INSERT_CALL if of_call else _INSERT_MESSAGE
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT_MESSAGE, _prepared(Message._meta, MESSAGE_COLUMNS, values))
+        cursor.execute(statement, _prepared(Message._meta, columns, values))
         row = cursor.fetchone()
     return row[0] if row else None
 

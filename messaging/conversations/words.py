@@ -12,6 +12,13 @@ class BlockCause(models.TextChoices):
     PERSON = "person", _("blocked by a person")
 
 
+class Channel(models.TextChoices):
+    """How somebody reached the hotline, and how he was answered."""
+
+    SMS = "sms", _("message")
+    CALL = "call", _("call")
+
+
 class Disposition(models.TextChoices):
     """What became of an inbound message."""
 

@@ -11,7 +11,7 @@ from outbox import reports
 from providers import registry
 from providers.base import DeliveryReport, Provider, SignOfLife, Unusable
 
-from . import receive, rows
+from . import calls, receive, rows
 from .arrival import Arrival
 from .hooks import Hook
 from .receive import Later, Receipt
@@ -24,6 +24,8 @@ def accept(hook: Hook, arrival: Arrival, *, may_wait: bool = False) -> Receipt |
     speaker = registry.get(arrival.provider)
     if arrival.endpoint == EndpointPin.Endpoint.REPORT:
         return _report(hook, speaker, arrival)
+    if arrival.endpoint == EndpointPin.Endpoint.CALL:
+        return calls.accept(hook, arrival, live=False)[0]
     return _message(hook, speaker, arrival, may_wait=may_wait)
 
 

@@ -12,8 +12,9 @@ import enum
 import logging
 import secrets
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -21,7 +22,7 @@ from django.db.models import Exists, QuerySet
 
 from conversations import at_once, sql
 from conversations.models import Block, Conversation, Message, Reply
-from conversations.words import BlockCause, Disposition, ReplyState
+from conversations.words import BlockCause, Channel, Disposition, ReplyState
 from privacy import pseudonyms
 from providers.base import InboundMessage, Verification
 from shield import answerable
@@ -51,6 +52,20 @@ class Later(NamedTuple):
     row: list[Any]
 
 
+class Speaker(Protocol):
+    """What a call needs besides: an answer by voice, in the moment it is decided."""
+
+    def decide(
+        self, judged: Callable[[str], Decision], refusal: str, sender: sql.Values
+    ) -> tuple[Decision, str, sql.Values | None]:
+        """What is decided, the reason where he is never answered, and what the reply's row says besides where it is
+        spoken. Within the transaction.
+
+        `judged` decides for a reason never to be answered, or none; `refusal` is why he is never sent an SMS, or "";
+        `sender` his conversation's row, which is locked.
+        """
+
+
 class _AlreadyThere(Exception):
     """Undo the transaction: the message, or its nonce, was stored before."""
 
@@ -71,6 +86,7 @@ class _Draft:
     first: Decision
     conversation: sql.Values
     message: sql.Values
+    speaker: Speaker | None = None
 
     @property
     def older_key(self) -> bytes:
@@ -85,16 +101,17 @@ def receive(
     chance: float | None = None,
     *,
     may_wait: bool = False,
+    speaker: Speaker | None = None,
 ) -> Receipt | Later:
     """Store `message`, decide about it, and write the reply that follows. The same delivery again changes nothing.
 
-    One that was counted as missed and came after all takes the place of that row.
+    One that was counted as missed and came after all takes the place of that row. With a `speaker` it is a call.
 
     Raises database errors as they are: the caller must not acknowledge what was not stored.
     """
     sender = rows.sender_of(hook, message)
     pseudonym = pseudonyms.current(hook.organization_id, sender, message.received_at)
-    row = rows.message_row(hook, message, verification)
+    row = rows.message_row(hook, message, verification) | ({"channel": Channel.CALL.value} if speaker else {})
     said = keyword(message.text)
     if may_wait and said is not Keyword.STOP and blocked.likely(row, pseudonym.key):
         return Later(rows.packed(row | {"sender_key": pseudonym.key}))
@@ -102,7 +119,8 @@ def receive(
     while True:
         try:
             draft = _draft(hook, message, row, sender, pseudonym, said, _chance() if chance is None else chance)
-            if replacing or not _received_at_once(draft):
+            draft = dataclasses.replace(draft, speaker=speaker)
+            if replacing or speaker or not _received_at_once(draft):
                 with transaction.atomic():
                     _receive_step_by_step(draft, replacing=replacing)
         except (_AlreadyThere, IntegrityError):
@@ -159,7 +177,7 @@ def _draft(
         previous_key,
         first,
         conversation,
-        row | _judged(first, incoming) | {"text_sealed": text_sealed},
+        row | _judged(first, incoming.refusal) | {"text_sealed": text_sealed},
     )
 
 
@@ -243,12 +261,20 @@ def _receive_step_by_step(draft: _Draft, *, replacing: bool = False) -> None:
         draft.incoming, reply_waiting=row["reply_waiting"], blocked_everywhere=row["blocked_everywhere"]
     )
     stored = draft.first.standing if created else Standing(**{name: row[name] for name in _STANDING})
-    if created and not asked.blocked_everywhere:
+    standing = fresh(draft.now) if created else stored
+
+    def judged(refusal: str) -> Decision:
+        incoming = dataclasses.replace(asked, refusal=refusal)
+        return decide(draft.hook.policy, standing, incoming, draft.now, draft.chance)
+
+    spoken, reason = None, asked.refusal
+    if draft.speaker is not None:
+        decision, reason, spoken = draft.speaker.decide(judged, asked.refusal, row)
+    elif created and not asked.blocked_everywhere:
         decision = draft.first
     else:
-        judged = fresh(draft.now) if created else stored
-        decision = decide(draft.hook.policy, judged, asked, draft.now, draft.chance)
-    values = _message(draft, decision) | {"conversation_id": row["id"]}
+        decision = judged(asked.refusal)
+    values = _message(draft, decision) | _judged(decision, reason) | {"conversation_id": row["id"]}
     if replacing:
         _missed(draft.hook, values["provider_id"]).delete()
     message_id = sql.insert_message(values)
@@ -264,13 +290,13 @@ def _receive_step_by_step(draft: _Draft, *, replacing: bool = False) -> None:
         blocks = Block.objects.filter(organization_id=draft.hook.organization_id, conversation__isnull=True)
         epoch = draft.conversation["key_epoch"]
         _renamed(blocks.filter(lifted_at__isnull=True), draft, draft.previous_key, key_epoch=epoch)
-    _follow(draft, decision, row["id"], message_id)
+    _follow(draft, decision, row["id"], message_id, spoken)
 
 
 def _message(draft: _Draft, decision: Decision) -> sql.Values:
     """The message's row as `decision` has it, less its conversation."""
     kept = {} if decision.keep_content else {"text_sealed": None}
-    return draft.message | _judged(decision, draft.incoming) | kept
+    return draft.message | _judged(decision, draft.incoming.refusal) | kept
 
 
 def _sender_again(draft: _Draft, decision: Decision, row: sql.Values) -> bytes | None:
@@ -318,9 +344,9 @@ def _columns(standing: Standing) -> dict[str, Any]:
     return {name: getattr(standing, name) for name in _STANDING}
 
 
-def _judged(decision: Decision, incoming: Incoming) -> dict[str, str]:
+def _judged(decision: Decision, reason: str) -> dict[str, str]:
     refused = decision.disposition == Disposition.NOT_ANSWERABLE
-    return {"disposition": decision.disposition.value, "reason": incoming.refusal if refused else ""}
+    return {"disposition": decision.disposition.value, "reason": reason if refused else ""}
 
 
 def _reply_values(draft: _Draft, reply: PlannedReply) -> sql.Values:
@@ -346,7 +372,9 @@ def _reply_values(draft: _Draft, reply: PlannedReply) -> sql.Values:
     }
 
 
-def _follow(draft: _Draft, decision: Decision, conversation_id: int, message_id: int) -> None:
+def _follow(
+    draft: _Draft, decision: Decision, conversation_id: int, message_id: int, spoken: sql.Values | None
+) -> None:
     """Write what the decision asks for beside the two rows."""
     if decision.drop_waiting:
         Reply.objects.filter(conversation_id=conversation_id, state__in=Reply.WAITING).update(
@@ -362,10 +390,13 @@ def _follow(draft: _Draft, decision: Decision, conversation_id: int, message_id:
             until=decision.standing.blocked_until,
             episode=decision.standing.episode,
         )
-    if decision.reply is not None:
-        sql.insert_reply(
-            _reply_values(draft, decision.reply) | {"conversation_id": conversation_id, "message_id": message_id}
-        )
+    if decision.reply is None:
+        return
+    values = _reply_values(draft, decision.reply) | {"conversation_id": conversation_id, "message_id": message_id}
+    if spoken is None:
+        sql.insert_reply(values)
+    else:
+        Reply.objects.create(**values | spoken)
 
 
 def _record_block(draft: _Draft, conversation_id: int, cause: BlockCause, **fields: Any) -> None:

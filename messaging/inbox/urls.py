@@ -9,6 +9,7 @@ from . import views
 # a provider would follow with a GET, and the message would be gone.
 urlpatterns = [
     path("<slug:provider>/<str:token>/message/", no_append_slash(views.MessageHook.as_view()), name="hook-message"),
+    path("<slug:provider>/<str:token>/call/", no_append_slash(views.CallHook.as_view()), name="hook-call"),
     path(
         "<slug:provider>/<str:token>/report/<uuid:reply>/",
         no_append_slash(views.ReportHook.as_view()),

@@ -30,10 +30,10 @@ from rest_framework.views import APIView
 from hotlines.models import EndpointPin
 from outbox import faults
 from providers import registry
-from providers.base import NotVerified, Provider, SignedRequest, Verification
+from providers.base import Acknowledgement, NotVerified, Provider, SignedRequest, Verification
 from providers.registry import UnknownProvider
 
-from . import clients, deadline, drain, hooks, outage, spool
+from . import calls, clients, deadline, drain, hooks, outage, spool
 from .accept import accept
 from .arrival import Arrival
 from .bodies import OneRenderer, read_body
@@ -75,9 +75,13 @@ class SignedHook(APIView):
             signed = self._signed_request(request, speaker)
             verification = self._verify(request, hook, speaker, signed)
             arrival = Arrival(self.endpoint, provider, hook.hotline_id, signed, verification, timezone.now(), **path)
-            if _received(hook, arrival) is Receipt.NONCE_REUSED:
-                raise PermissionDenied
-        return HttpResponse(speaker.acknowledgement.body, content_type=speaker.acknowledgement.content_type)
+            answer = self._answer(hook, arrival, speaker)
+        return HttpResponse(answer.body, content_type=answer.content_type)
+
+    def _answer(self, hook: Proof, arrival: Arrival, speaker: Provider) -> Acknowledgement:
+        if _received(hook, arrival) is Receipt.NONCE_REUSED:
+            raise PermissionDenied
+        return speaker.acknowledgement
 
     def _signed_request(self, request: Request, speaker: Provider) -> SignedRequest:
         body = read_body(request._request)
@@ -145,6 +149,42 @@ class ReportHook(SignedHook):
     """The path names the reply, so that a report proves its acceptance even where our own call timed out."""
 
     endpoint = EndpointPin.Endpoint.REPORT.value
+
+
+class CallHook(SignedHook):
+    """Somebody calls, and the provider waits to be told what to do with him; or it says that a call is over.
+
+    Whatever fails here, the answer is one that the provider understands: the caller hears the busy tone.
+    """
+
+    endpoint = EndpointPin.Endpoint.CALL.value
+
+    def _hold_pin(self, request: Request, hook: Proof, speaker: Provider, verification: Verification) -> None:
+        if speaker.calls is None:
+            self._refuse(request, NotFound(), "a provider without calls")
+        if verification.scheme not in speaker.calls.schemes:
+            self._refuse(request, PermissionDenied(), f"a call signed by {verification.scheme}")
+        super()._hold_pin(request, hook, speaker, verification)
+
+    def _answer(self, hook: Proof, arrival: Arrival, speaker: Provider) -> Acknowledgement:
+        try:
+            outage.require_database()
+            if isinstance(hook, hooks.Hook):
+                receipt, answer = calls.accept(hook, arrival)
+                if receipt is Receipt.NONCE_REUSED:
+                    raise PermissionDenied
+                return answer
+        except outage.NO_ANSWER as error:
+            outage.noticed(error)
+        except PermissionDenied:
+            raise
+        except Exception as error:  # noqa: BLE001  a caller must not be left in silence
+            log.error("a call could not be decided: %s", faults.named(error))
+        try:
+            spool.current().append(arrival.packed())
+        except spool.Full:
+            log.error("a call was rejected, and neither the database nor the disk takes it")
+        return calls.refusal_of(speaker)
 
 
 def _received(hook: Proof, arrival: Arrival) -> Receipt | Later:

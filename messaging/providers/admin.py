@@ -35,7 +35,7 @@ from .base import CredentialField
 
 _PREFIX = "credential_"
 _FORGET = "forget_"
-_PRICES = ("tariff", "price_out", "price_in", "billing_rate")
+_PRICES = ("tariff", "price_out", "price_in", "price_call", "billing_rate")
 _LIMITS = (
     ("messages_per_hour", "messages_per_day", "messages_per_month"),
     ("recipients_per_hour", "recipients_per_day", "recipients_per_month"),

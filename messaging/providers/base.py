@@ -121,6 +121,34 @@ class SignOfLife:
     waiting: int | None = None
 
 
+@dataclass(frozen=True)
+class Call:
+    """Somebody calls, and the provider waits for what to do. `caller` is as written there, "" where it is withheld."""
+
+    id: str
+    caller: str
+    recipient: str
+
+
+@dataclass(frozen=True)
+class CallEnded:
+    """A call is over: how many seconds it was connected, and what it cost in all, where the provider says so."""
+
+    id: str
+    recipient: str
+    seconds: int
+    cost: decimal.Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What a caller hears: `text` read aloud by `voice`, the provider's name for a voice of `language`."""
+
+    text: str
+    language: str
+    voice: str
+
+
 # --- what leaves ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class OutgoingReply:
@@ -215,6 +243,24 @@ class Acknowledgement:
     body: bytes
 
 
+class Calls(Protocol):
+    """What a provider that can be called does: it asks by webhook what to do, and does what the answer says."""
+
+    #: Those of the provider's `schemes` that a call may be signed by.
+    schemes: ClassVar[tuple[str, ...]]
+    #: The provider's voice for each language that it speaks, by its tag.
+    voices: ClassVar[Mapping[str, str]]
+
+    def parse(self, request: SignedRequest) -> Call | CallEnded:
+        """Raises `Unusable`."""
+
+    def speak(self, speech: Speech) -> Acknowledgement:
+        """Say it once, and hang up. Whatever the text holds, the answer is well-formed."""
+
+    def reject(self) -> Acknowledgement:
+        """A busy tone, without taking the call, which costs nothing."""
+
+
 @dataclass(frozen=True)
 class CredentialField:
     """One secret an NGO enters for an account. `label` is translatable; `secret` fields are never shown again."""
@@ -241,6 +287,8 @@ class Provider(Protocol):
     schemes: ClassVar[tuple[str, ...]]
     #: None for a provider without a log: then an outcome is known from its reports alone.
     log: ClassVar[LogTerms | None]
+    #: None for a provider that passes on no calls.
+    calls: ClassVar[Calls | None]
     #: Whether `application` and `attach` can do anything; where not, they always raise `Unavailable`.
     detachable: ClassVar[bool]
 

@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from . import http
 from .base import (
     Acknowledgement,
+    Calls,
     CredentialField,
     Credentials,
     Delivery,
@@ -40,9 +41,9 @@ from .base import (
     Verification,
     bounded_decimal,
     bounded_int,
-    clean_text,
     parse_form,
 )
+from .plivo_calls import PlivoCalls, fields
 
 Pairs = Sequence[tuple[bytes, bytes]]
 
@@ -124,6 +125,7 @@ class Plivo:
     )
     acknowledgement: ClassVar = Acknowledgement("application/xml", b"<Response/>")
     log: ClassVar[LogTerms | None] = LogTerms(lag=900, requests_per_minute=20, days=90)
+    calls: ClassVar[Calls | None] = PlivoCalls()
     detachable: ClassVar = True
     credential_fields: ClassVar = (
         CredentialField(
@@ -181,36 +183,36 @@ class Plivo:
 
     def parse_message(self, request: SignedRequest) -> InboundMessage:
         """`From`, `To`, `MessageUUID` once each, `Text` once for an SMS, no key repeated (DESIGN.md, last table)."""
-        fields = self._fields(request)
-        uuid = fields.get("MessageUUID", "")
-        kind = fields.get("Type") or "sms"
+        found = fields(request, "MessageUUID")
+        uuid = found.get("MessageUUID", "")
+        kind = found.get("Type") or "sms"
         required = ["From", "To", "MessageUUID", *(["Text"] if kind == "sms" else [])]
-        missing = [name for name in required if name not in fields]
+        missing = [name for name in required if name not in found]
         if missing or not uuid:
             raise Unusable(f"without {', '.join(missing) or 'MessageUUID'}", uuid)
         return InboundMessage(
             id=uuid,
-            sender=fields["From"],
-            recipient=fields["To"],
-            text=fields["Text"] if kind == "sms" else fields.get("Body", fields.get("Text", "")),
+            sender=found["From"],
+            recipient=found["To"],
+            text=found["Text"] if kind == "sms" else found.get("Body", found.get("Text", "")),
             received_at=timezone.now(),
-            media=() if kind == "sms" else tuple(fields[key] for key in fields if re.fullmatch(r"Media\d+", key)),
-            units=bounded_int(fields.get("Units", ""), 1),
-            cost=bounded_decimal(fields.get("TotalAmount", "")),
-            raw=fields,
+            media=() if kind == "sms" else tuple(found[key] for key in found if re.fullmatch(r"Media\d+", key)),
+            units=bounded_int(found.get("Units", ""), 1),
+            cost=bounded_decimal(found.get("TotalAmount", "")),
+            raw=found,
         )
 
     def parse_report(self, request: SignedRequest) -> DeliveryReport:
-        fields = self._fields(request)
-        if not fields.get("MessageUUID"):
+        found = fields(request, "MessageUUID")
+        if not found.get("MessageUUID"):
             raise Unusable("without MessageUUID")
         return DeliveryReport(
-            id=fields["MessageUUID"],
-            status=STATUSES.get(fields.get("Status", "").casefold()),
-            sequence=bounded_int(fields.get("Sequence", ""), 0, most=1_000_000),
-            error_code=fields.get("ErrorCode", "")[:16],
-            units=bounded_int(fields.get("Units", ""), 0) or None,
-            cost=bounded_decimal(fields.get("TotalAmount", "")),
+            id=found["MessageUUID"],
+            status=STATUSES.get(found.get("Status", "").casefold()),
+            sequence=bounded_int(found.get("Sequence", ""), 0, most=1_000_000),
+            error_code=found.get("ErrorCode", "")[:16],
+            units=bounded_int(found.get("Units", ""), 0) or None,
+            cost=bounded_decimal(found.get("TotalAmount", "")),
         )
 
     def send(self, reply: OutgoingReply, credentials: Credentials) -> Outcome:
@@ -287,14 +289,6 @@ class Plivo:
         if isinstance(ids, list) and all(isinstance(item, str) for item in ids):
             return ids[0] if ids else ""
         return None
-
-    @staticmethod
-    def _fields(request: SignedRequest) -> dict[str, str]:
-        pairs = request.form
-        fields = {clean_text(key): clean_text(value) for key, value in pairs}
-        if len(fields) != len(pairs):
-            raise Unusable("a parameter is repeated", fields.get("MessageUUID", ""))
-        return fields
 
 
 def _log_time(moment: datetime.datetime) -> str:

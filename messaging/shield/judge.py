@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 
 from conversations.models import Reply
 from conversations.senders import number_of
-from conversations.words import ReplyState
+from conversations.words import Channel, ReplyState
 from hotlines.models import Hotline
 from privacy import peppers, vault
 
@@ -147,16 +147,25 @@ def _judge(batch: Iterable[Reply], now: datetime.datetime) -> int:
 
 
 def _arrival(reply: Reply) -> Arrival:
-    """What cannot be read is like nothing else, and its sender is answered like anybody."""
+    """What cannot be read, and a call, is like nothing else: its sender is answered like anybody."""
+    if reply.message.channel == Channel.CALL:
+        return Arrival(reply.pk, reply.decided_at, _block(reply), Shape(f"call {reply.pk}"))
     try:
         looks = shape(reply.message.text or "")
-        number = number_of(reply.conversation.sender or "")
+        block = _block(reply)
     except vault.Unreadable:
-        looks, number = Shape(f"unreadable {reply.pk}"), None
+        looks, block = Shape(f"unreadable {reply.pk}"), block_of(None)
     except Exception as error:  # noqa: BLE001  one message must not keep all others waiting
         log.error("reply %s is judged without its text: %s", reply.pk, type(error).__name__)
-        looks, number = Shape(f"unreadable {reply.pk}"), None
-    return Arrival(reply.pk, reply.decided_at, block_of(number), looks)
+        looks, block = Shape(f"unreadable {reply.pk}"), block_of(None)
+    return Arrival(reply.pk, reply.decided_at, block, looks)
+
+
+def _block(reply: Reply) -> str:
+    try:
+        return block_of(number_of(reply.conversation.sender or ""))
+    except vault.Unreadable:
+        return block_of(None)
 
 
 def _write(mine: Watched, groups: dict[int, Group | None], unjudged: set[int], now: datetime.datetime) -> None:

@@ -66,6 +66,13 @@ def price(account: Account, segments: int) -> int:
     return money.micros(account.price_out * segments)
 
 
+def price_of_call(account: Account, minutes: int) -> int | None:
+    """The worst that a spoken call of so many minutes costs, in millionths; None where nobody has said it."""
+    if account.tariff == Account.Tariff.FLAT:
+        return 0
+    return None if account.price_call is None else money.micros(account.price_call * minutes)
+
+
 def destination(number: str, now: datetime.datetime) -> str:
     """What stands for a number today. Call it before the transaction: it may write a row that must stay."""
     return peppers.digest(number, now.astimezone(datetime.UTC).date())

@@ -78,7 +78,14 @@ class HotlineAdmin(ScopedAdmin):
         (
             gettext_lazy("When it answers"),
             {
-                "fields": ("delay_seconds", "jitter_seconds", "quiet_from", "quiet_until", "messages_per_second"),
+                "fields": (
+                    "calls",
+                    "delay_seconds",
+                    "jitter_seconds",
+                    "quiet_from",
+                    "quiet_until",
+                    "messages_per_second",
+                ),
                 "description": gettext_lazy(
                     "The reply may arrive while the person who gave the number still stands beside the sender. The "
                     "safety delay is there for that person."
@@ -211,14 +218,15 @@ class HotlineAdmin(ScopedAdmin):
     @page_action(description=gettext_lazy("Show webhook address"), icon="link", roles=OWN)
     def webhook(self, request: HttpRequest, row: Hotline) -> HttpResponse:
         """The one page that shows the token. It is a secret: whoever has it and the signature key can send messages."""
-        path = reverse("hook-message", kwargs={"provider": row.account.provider, "token": row.hook_token})
+        named = {"provider": row.account.provider, "token": row.hook_token}
         context = {
             **self.admin_site.each_context(request),
             "title": _("Webhook address"),
             "subtitle": row.name,
             "opts": self.opts,
             "original": row,
-            "address": f"{settings.PUBLIC_URL}{path}",
+            "address": f"{settings.PUBLIC_URL}{reverse('hook-message', kwargs=named)}",
+            "call_address": f"{settings.PUBLIC_URL}{reverse('hook-call', kwargs=named)}",
             "pins": row.pins.all(),
         }
         return TemplateResponse(request, "hotlines/webhook.html", context)

@@ -76,6 +76,10 @@ class Account(models.Model):
         _("price of a segment received"),
         _("Also paid for senders that are blocked."),
     )
+    price_call = money.price(
+        _("price of a minute of a call"),
+        _("Booked before a caller hears anything. A call that is rejected costs nothing."),
+    )
     billing_rate = models.DecimalField(
         _("rate of the provider's currency"),
         max_digits=12,
@@ -122,7 +126,7 @@ class Account(models.Model):
             ),
             models.CheckConstraint(condition=models.Q(tariff__in=["segment", "flat"]), name="account_tariff_known"),
             models.CheckConstraint(
-                condition=money.not_negative("price_out", "price_in") & models.Q(billing_rate__gt=0),
+                condition=money.not_negative("price_out", "price_in", "price_call") & models.Q(billing_rate__gt=0),
                 name="account_prices_not_negative",
             ),
             models.CheckConstraint(
@@ -153,6 +157,13 @@ class Account(models.Model):
 
 class Hotline(models.Model):
     """One phone number to give away, with its kind, account, policy, languages and life cycle."""
+
+    class Calls(models.TextChoices):
+        """What becomes of a caller who is to be answered; all others hear the busy tone."""
+
+        REJECT = "reject", _("the busy tone, and nothing else")
+        TEXT = "text", _("the busy tone, and the reply by SMS")
+        SPEAK = "speak", _("a spoken message")
 
     class State(models.TextChoices):
         DRAFT = "draft", _("draft")
@@ -221,6 +232,17 @@ class Hotline(models.Model):
     jitter_seconds = models.PositiveIntegerField(
         _("random part of the delay, in seconds"), default=900, validators=[MaxValueValidator(2 * 3600)]
     )
+    calls = models.CharField(
+        _("callers get"),
+        max_length=6,
+        choices=Calls,
+        default=Calls.REJECT,
+        db_default=Calls.REJECT,
+        help_text=_(
+            "Calls and messages count towards one limit. A message is spoken only after the safety delay; before that, "
+            "and where a budget has no room, the caller hears the busy tone and gets the reply by SMS."
+        ),
+    )
     quiet_from = models.TimeField(_("quiet from"), null=True, blank=True)
     quiet_until = models.TimeField(_("quiet until"), null=True, blank=True)
     messages_per_second = models.DecimalField(
@@ -268,6 +290,9 @@ class Hotline(models.Model):
             models.CheckConstraint(
                 condition=models.Q(state__in=["draft", "active", "silent", "suspended", "retired"]),
                 name="hotline_state_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(calls__in=["reject", "text", "speak"]), name="hotline_calls_known"
             ),
             models.CheckConstraint(
                 condition=~models.Q(state="suspended") | ~models.Q(state_reason=""),

@@ -286,6 +286,7 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "Hotline.hook_token": lambda rows: again(rows.hotline, hook_token=rows.world.south.hotline.hook_token),
     "hotline_reply_limit": lambda rows: set_to(rows.hotline, reply_limit=MAX_REPLY_LIMIT + 1),
     "hotline_state_known": lambda rows: set_to(rows.hotline, state="asleep"),
+    "hotline_calls_known": lambda rows: set_to(rows.hotline, calls="sing"),
     "hotline_suspension_has_reason": lambda rows: set_to(rows.hotline, state="suspended"),
     "hotline_quiet_hours_whole": lambda rows: set_to(rows.hotline, quiet_from=datetime.time(22)),
     "hotline_window_positive": lambda rows: set_to(rows.hotline, window_hours=0),
@@ -319,6 +320,7 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
         rows.message, provider_id="second", disposition="missed", conversation=None, nonce_hash=None
     ),
     "message_disposition_known": lambda rows: set_to(rows.message, disposition="odd", text_sealed=None),
+    "message_seconds_of_a_call": lambda rows: set_to(rows.message, seconds=3),
     "Reply.uuid": lambda rows: another_reply(rows, uuid=rows.reply.uuid),
     "Reply.message": lambda rows: another_reply(rows, message=rows.message),
     "reply_slot_once": lambda rows: another_reply(rows, slot=1),
@@ -334,6 +336,7 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "reply_delivery_known": lambda rows: set_to(rows.reply, delivery="lost"),
     "reply_suspected_if_first": lambda rows: set_to(rows.reply, slot=2, suspicion="t1"),
     "reply_absent_once": lambda rows: set_to(rows.reply, absences=models.F("absences") + 2),
+    "reply_spoken_at_once": lambda rows: set_to(rows.reply, channel="call", delayed=True),
     "reply_reservation_whole": lambda rows: set_to(rows.reply, to_settle=True),
     # shield
     "spending_once_per_window": lambda rows: again(spending(rows)),

@@ -63,6 +63,7 @@ def fields_of(hotline: Hotline, **changes: Any) -> dict[str, Any]:
         "reply_limit": hotline.reply_limit,
         "window_hours": "30 days",
         "block_hours": "90 days",
+        "calls": "text",
         "delay_seconds": "1 h",
         "jitter_seconds": "15 min",
         "messages_per_second": "1",

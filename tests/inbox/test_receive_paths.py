@@ -53,6 +53,8 @@ def _run(hotline: Hotline, steps: list[tuple[str, str, int, bool]], *, folding: 
         now += datetime.timedelta(seconds=seconds)
         if seconds > blocked._HOLDS:
             blocked.forget()
+        if text == "STOP":
+            _fold(waiting)  # what it overtakes is counted as stopped, and not as blocked
         for _ in range(2 if redelivered else 1):
             one = _waiting(hook, number, sender, text, now)
             parsed = registry.get("plivo").parse_message(one.signed)
