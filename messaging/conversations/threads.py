@@ -14,11 +14,13 @@ from privacy import vault
 
 from .models import Conversation, Message, Reply
 from .visible import visible
+from .words import Channel
 
 PER_PAGE = 50
 
 #: The short words that rows carry, as people read them. A provider's codes stay as they are.
 WORDS: dict[str, Any] = {
+    "calls are rejected": _("this number rejects calls"),
     "own number": _("one of the platform's own numbers"),
     "not a number": _("not a number that can be answered"),
     "not a possible number": _("not a possible number"),
@@ -66,9 +68,13 @@ class Entry:
         return WORDS.get(self.message.reason, self.message.reason)
 
     @property
+    def called(self) -> bool:
+        return self.message.channel == Channel.CALL
+
+    @property
     def outcome(self) -> str:
         """What became of the reply beyond its state: how far it was brought, and why it was not."""
-        if self.reply is None:
+        if self.reply is None or self.reply.channel == Channel.CALL:
             return ""
         said = [str(WORDS.get(word, word)) for word in (self.reply.delivery, self.reply.detail) if word]
         return " · ".join([*dict.fromkeys(said), *([self.reply.error_code] if self.reply.error_code else [])])
@@ -110,6 +116,7 @@ def _continues(entries: list[Entry], message: Message) -> bool:
         and last.reply is None
         and last.message.text_sealed is None
         and last.message.disposition == message.disposition
+        and last.message.channel == message.channel
     )
 
 

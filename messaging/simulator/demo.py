@@ -24,6 +24,7 @@ OWNER = "demo"
 COUNTRIES = [*default_countries(), "BE", "CH", "LU", "GB", "ES", "DE", "IT", "NL", "PT"]
 #: What a segment cost the number of 2017 (CAMPAIGNS.md).
 PRICE_OUT, PRICE_IN = decimal.Decimal("0.07627"), decimal.Decimal("0.0075")
+PRICE_CALL = decimal.Decimal("0.0085")
 _UPPER_AND_DIGITS = string.ascii_uppercase + string.digits
 
 
@@ -35,12 +36,13 @@ class Line:
     number: str
     kind: str
     delay_seconds: int
+    calls: Hotline.Calls
 
 
 LINES = (
-    Line("Anti-harcèlement", "+33199001217", "anti-harassment", 0),
-    Line("Anti-relous", "+33199001027", "anti-relous", 0),
-    Line("LGBT", "+33199001705", "lgbt", 5),
+    Line("Anti-harcèlement", "+33199001217", "anti-harassment", 0, Hotline.Calls.SPEAK),
+    Line("Anti-relous", "+33199001027", "anti-relous", 0, Hotline.Calls.TEXT),
+    Line("LGBT", "+33199001705", "lgbt", 5, Hotline.Calls.REJECT),
 )
 
 
@@ -57,7 +59,7 @@ def load() -> bool:
         month_budget=decimal.Decimal(500),
     )
     account = Account(organization=organization, provider=PROVIDER, label="Simulateur")
-    account.price_out, account.price_in = PRICE_OUT, PRICE_IN
+    account.price_out, account.price_in, account.price_call = PRICE_OUT, PRICE_IN, PRICE_CALL
     account.credentials = _new_credentials()
     account.save()
     for line in LINES:
@@ -71,6 +73,7 @@ def load() -> bool:
             countries=COUNTRIES,
             reply_limit=5,
             delay_seconds=line.delay_seconds,
+            calls=line.calls,
             jitter_seconds=0,
             messages_per_second=20,
             replies_per_hour=600,

@@ -24,6 +24,7 @@ from .phones import PROVIDER
 
 RATE_IN = "0.00750"
 RATE_OUT = "0.07627"
+RATE_CALL = "0.00850"
 #: What the carrier reports after each state of a reply, and the report's place in the row of them.
 NEXT_REPORT = {"": (Delivery.QUEUED, 1), "queued": (Delivery.SENT, 2), "sent": (Delivery.DELIVERED, 3)}
 
@@ -57,6 +58,21 @@ def message_request(hotline: Hotline, phone: str, text: str, message: uuid.UUID)
         "PowerpackUUID": "",
     }
     return _sign(hotline, path, fields)
+
+
+def call_requests(hotline: Hotline, phone: str, call: uuid.UUID) -> tuple[Signed, Signed]:
+    """What a carrier asks when `phone` (digits, or "" where it is withheld) calls, and what it says afterwards."""
+    path = reverse("hook-call", kwargs={"provider": PROVIDER, "token": hotline.hook_token})
+    fields = {
+        "CallUUID": str(call),
+        "From": phone or "anonymous",
+        "To": hotline.number.removeprefix("+"),
+        "CallStatus": "ringing",
+        "Direction": "inbound",
+        "BillRate": RATE_CALL,
+    }
+    over = {"CallStatus": "completed", "HangupCause": "NORMAL_CLEARING", "Duration": "12", "BillDuration": "60"}
+    return _sign(hotline, path, fields), _sign(hotline, path, {**fields, **over, "TotalCost": RATE_CALL})
 
 
 def report_request(

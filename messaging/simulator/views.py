@@ -48,7 +48,7 @@ def page(request: HttpRequest) -> HttpResponse:
     hotlines = [
         (hotline, phones.spaced(hotline.number)) for hotline in phones.hotlines().order_by("organization__name", "pk")
     ]
-    addresses = {"sign": "sign/", "state": "state/"}
+    addresses = {"sign": "sign/", "call": "call/", "state": "state/"}
     context = {
         "hotlines": hotlines,
         "examples": phones.EXAMPLES,
@@ -89,6 +89,31 @@ def sign(request: HttpRequest) -> HttpResponse:
     row = phones.remember(hotline, phone, text)
     signed = signing.message_request(hotline, phone, text, row.uuid)
     return JsonResponse({"uuid": str(row.uuid), "request": signed.as_json()})
+
+
+@only_with_simulator
+@require_POST
+def call(request: HttpRequest) -> HttpResponse:
+    """Call a hotline from a phone: JSON `{hotline, phone}` to `{uuid, ringing, over}`, two requests of a carrier.
+
+    The page's script posts the first when it rings, plays what the answer says, and posts the second.
+    """
+    try:
+        asked = json.loads(request.body)
+        written, hotline_uuid = str(asked["phone"]), uuid.UUID(str(asked["hotline"]))
+    except (ValueError, KeyError, TypeError):
+        return _problem(_("The page sent something unexpected. Load it again."))
+    hotline = get_object_or_404(phones.hotlines(), uuid=hotline_uuid)
+    phone = phones.digits(written)
+    if phone is None:
+        return _problem(_("That is not a number one can text from. Write it like +33 6 39 98 01 23."))
+    if not carrier.application_of(hotline):
+        return _problem(
+            _("This number is disconnected at its carrier: nothing arrives, because what it receives costs too much.")
+        )
+    name = uuid.uuid4()
+    ringing, over = signing.call_requests(hotline, phone, name)
+    return JsonResponse({"uuid": str(name), "ringing": ringing.as_json(), "over": over.as_json()})
 
 
 @only_with_simulator

@@ -311,3 +311,16 @@ def test_the_first_page_counts_today(world: World) -> None:
     ]
     everyone = signed_in(world.operator).get(reverse("admin:index")).context["cards"]
     assert [card.senders for card in everyone] == [3, 0]
+
+
+def test_a_call_and_what_was_spoken_are_shown_as_such(world: World) -> None:
+    conversation = write(world)
+    sweeps.release_replies()
+    Message.objects.update(channel="call", seconds=12, text_sealed=None)
+    Reply.objects.update(channel="call", state="sent", provider_id="c-1", sent_at=timezone.now())
+    shown = re.sub(r"\s+", " ", signed_in(world.north.viewer).get(page(conversation)).content.decode())
+    assert "<strong>A call of the sender</strong>" in shown
+    assert "12 seconds" in shown
+    assert "reply 1 of episode 1 · spoken" in shown
+    assert "No text was kept" not in shown
+    assert "Réponse de North." in shown

@@ -213,3 +213,22 @@ def test_the_server_may_die_at_any_moment_and_the_conversation_goes_on(
         expect(page.locator("#slots-text")).to_have_text("Réponses\N{NO-BREAK SPACE}: 3 sur 5")
         expect(page.locator("#steps [data-step=delivered]")).to_have_attribute("data-state", "done")
         assert captions(page) == ["répondu"] * 3
+
+
+ANTI_RELOUS = "+33 1 99 00 10 27"
+
+
+def test_who_calls_hears_the_message_or_the_busy_tone_and_then_gets_a_text(
+    server: DemoServer, open_phone: Open, complaints: list[str]
+) -> None:
+    page = open_phone(server, "33639980077")
+    choose_hotline(page, ANTI_HARASSMENT)
+    page.get_by_role("button", name="Appeler").click()
+    expect(arrived(page)).to_contain_text("Vous appelez un répondeur automatique", timeout=PATIENCE_MS)
+    expect(page.locator("#slots-text")).to_contain_text("1 sur 5", timeout=PATIENCE_MS)
+    assert captions(page) == ["message parlé"]
+    choose_hotline(page, ANTI_RELOUS)
+    page.get_by_role("button", name="Appeler").click()
+    expect(page.locator("#bubbles .written .caption")).to_have_text("tonalité d’occupation", timeout=PATIENCE_MS)
+    expect(arrived(page)).to_contain_text("Un non est un non", timeout=PATIENCE_MS)
+    assert complaints == []

@@ -68,7 +68,7 @@ def test_no_width_needs_scrolling_sideways(server: DemoServer, open_phone: Open,
     page.locator("#text").press("Enter")
     expect(page.locator("#bubbles .arrived").first).to_be_visible(timeout=PATIENCE_MS)
     assert page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]") == [width] * 2
-    for part in ("#text", ".send", "#bubbles .written"):
+    for part in ("#text", "#composer .send", "#bubbles .written"):
         box = page.locator(part).first.bounding_box()
         assert box is not None
         assert box["x"] >= 0, part

@@ -1,4 +1,4 @@
-// What leaves the page: the three requests a phone and its carrier make. None of them waits for another on the server.
+// What leaves the page: the requests a phone and its carrier make. None of them waits for another on the server.
 
 const PATIENCE_MS = 8000; // a carrier waits 8 s for a webhook, so this page does too
 
@@ -25,8 +25,19 @@ export async function state(address, hotline, phone) {
   return answerOf(await request(`${address}?${query}`, {}));
 }
 
-// The signed request goes out as it was signed; the answer's status is all a carrier looks at.
-export async function post({ path, headers, body }) {
-  const response = await request(path, { method: "POST", headers, body, credentials: "omit" });
-  return response.status;
+// The signed request goes out as it was signed; of a text, the answer's status is all a carrier looks at.
+export async function post(signed) {
+  return (await bring(signed)).status;
+}
+
+// Of a call it does what the answer says: the words it speaks, or "" where it gives the busy tone.
+export async function ring(signed) {
+  const response = await bring(signed);
+  if (!response.ok) throw new Error(String(response.status));
+  const said = new DOMParser().parseFromString(await response.text(), "application/xml");
+  return said.querySelector("Response > Speak")?.textContent ?? "";
+}
+
+function bring({ path, headers, body }) {
+  return request(path, { method: "POST", headers, body, credentials: "omit" });
 }

@@ -93,6 +93,7 @@ class Phone {
       event.preventDefault();
       this.#send();
     });
+    $("call").addEventListener("click", () => this.#call());
     document.addEventListener("visibilitychange", () => document.hidden || this.#poll());
   }
 
@@ -102,7 +103,7 @@ class Phone {
     if (this.signing || !text.trim()) return;
     const { hotline, generation } = this;
     this.signing = true;
-    document.querySelector(".send").setAttribute("aria-disabled", "true");
+    document.querySelector("#composer .send").setAttribute("aria-disabled", "true");
     try {
       const signed = await network.sign(this.addresses.sign, { hotline, phone: this.phone, text }, this.csrf);
       this.#answers();
@@ -119,8 +120,38 @@ class Phone {
       this.#failed(error);
     } finally {
       this.signing = false;
-      document.querySelector(".send").removeAttribute("aria-disabled");
+      document.querySelector("#composer .send").removeAttribute("aria-disabled");
     }
+  }
+
+  // --- calling ------------------------------------------------------------------------------------------------
+  async #call() {
+    if (this.calling) return;
+    const { hotline, generation } = this;
+    this.calling = true;
+    $("call").setAttribute("aria-disabled", "true");
+    try {
+      const { uuid, ringing, over } = await network.sign(this.addresses.call, { hotline, phone: this.phone }, this.csrf);
+      this.#answers();
+      const words = await network.ring(ringing);
+      await network.post(over);
+      if (generation === this.generation) this.#heard(uuid, words);
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.calling = false;
+      $("call").removeAttribute("aria-disabled");
+    }
+  }
+
+  #heard(uuid, words) {
+    const { name } = this.contact;
+    this.bubbles.add({ uuid, text: this.words.called, arrived: false, at: new Date() }, "", true);
+    this.bubbles.caption(uuid, words ? this.words.spoken : this.words.busy, !words);
+    if (words) this.bubbles.add({ uuid: `${uuid}-heard`, text: words, arrived: true, at: new Date() }, name, true);
+    if (words) this.#say(this.words.heard, { name, text: words });
+    else this.#say("{words}", { words: this.words.busy });
+    this.#poll();
   }
 
   // As a carrier does: the same request again, byte for byte, until the webhook has answered.
