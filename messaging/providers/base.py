@@ -115,10 +115,12 @@ class DeliveryReport:
 
 @dataclass(frozen=True)
 class SignOfLife:
-    """A gateway says that it is there. `battery` in percent, `waiting` the messages in its queue, where it says so."""
+    """A gateway says that it is there. `battery` in percent, `failed` the messages that failed there in the last hour,
+    where it says so.
+    """
 
     battery: int | None = None
-    waiting: int | None = None
+    failed: int | None = None
 
 
 @dataclass(frozen=True)

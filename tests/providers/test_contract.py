@@ -147,7 +147,7 @@ def test_what_is_old_or_of_the_future_does_not_verify(case: Case) -> None:
     seconds = case.contract.proof.seconds
     if seconds is None:
         pytest.skip("its signature has no time")
-    with time_machine.travel(timezone.now(), tick=False) as clock:
+    with time_machine.travel(timezone.now().replace(microsecond=0), tick=False) as clock:
         request = case.contract.message(URL, SECRET, text())
         for shift in (0, seconds, -2 * seconds):
             clock.shift(shift)
@@ -207,7 +207,8 @@ def test_every_documented_status_is_known_and_others_are_none(case: Case) -> Non
     for word, delivery in case.contract.words.items():
         report = reported(word)
         assert (report.status, report.sequence) == (delivery, 3 if case.contract.sequenced else 0)
-    assert [case.contract.words[word].rank for word in case.contract.journey] == [1, 2, 3]
+    ranks = [case.contract.words[word].rank for word in case.contract.journey]
+    assert (ranks, ranks[-1]) == (sorted(ranks), 3)
     if not case.contract.one_address:  # there a word that is not known is an event that is not known
         for word in ("", "teleported", "sent\x00", "é"):
             assert reported(word).status == case.contract.words.get(word.replace("\x00", ""))
@@ -250,6 +251,8 @@ def sent_reply(case: Case, tenant: Tenant, settings: Any) -> Reply:
     assert deliver(case.contract.message(message_url(case, tenant), SECRET, text())) == 200
     assert release.release_due(timezone.now()) == 1
     with case.contract.carrier(settings):
+        tenant.account.credentials = dict(case.contract.credentials(SECRET, ""))  # where the carrier is, if they say it
+        tenant.account.save()
         assert send.send_one(timezone.now())
         http.client().close()
     http.client.cache_clear()
@@ -274,7 +277,7 @@ def test_reports_end_in_the_same_row_in_any_order_and_number(case: Case, tenant:
         Reply.objects.filter(pk=reply.pk).update(**fresh)
         DeliveryReport.objects.all().delete()
         assert {deliver(report) for report in (*order, *order[::-1])} == {200}
-        assert DeliveryReport.objects.count() == 3
+        assert DeliveryReport.objects.values("body_fingerprint").distinct().count() == 3
         ends.append(Reply.objects.filter(pk=reply.pk).values().get())
     assert ends == [ends[0]] * len(ends)
     end = case.contract.words[case.contract.journey[-1]]

@@ -22,9 +22,9 @@ pytestmark = pytest.mark.usefixtures("own_client")
 def test_what_its_answers_teach(case: Case, settings: Any) -> None:
     taught = set(Knowledge) - ({Knowledge.UNKNOWN} if case.contract.idempotent else set())
     assert set(case.contract.answers.values()) == taught
-    reply = OutgoingReply(uuid.uuid4(), "33937000001", SENDER, "Réponse", "https://hotline.example.org/r/")
     with case.contract.carrier(settings) as carrier:
         for told, knowledge in case.contract.answers.items():
+            reply = OutgoingReply(uuid.uuid4(), "33937000001", SENDER, "Réponse", "https://hotline.example.org/r/")
             carrier.script(told)
             outcome: Outcome = case.provider.send(reply, case.contract.credentials(SECRET, ""))
             assert outcome.knowledge is knowledge, told
