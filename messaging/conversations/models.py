@@ -29,6 +29,10 @@ Q = models.Q
 _SHARED: Any = {"on_delete": models.PROTECT, "db_constraint": False, "db_index": False}
 
 
+def _channel(name: Any) -> models.CharField[Any, Any]:
+    return models.CharField(name, max_length=4, choices=Channel, default=Channel.SMS, db_default=Channel.SMS)
+
+
 class Conversation(models.Model):
     """One sender on one hotline: counters, language, opt-out, current episode and block."""
 
@@ -117,7 +121,7 @@ class Message(models.Model):
     conversation = models.ForeignKey(
         Conversation, models.PROTECT, null=True, related_name="messages", verbose_name=_("conversation")
     )
-    channel = models.CharField(_("came as"), max_length=4, choices=Channel, default=Channel.SMS, db_default=Channel.SMS)
+    channel = _channel(_("came as"))
     provider_id = models.CharField(max_length=64)
     nonce_hash = models.BinaryField(max_length=16, null=True)
     disposition = models.CharField(_("what became of it"), max_length=16, choices=Disposition)
@@ -126,8 +130,7 @@ class Message(models.Model):
     #: The text; for an unreadable message, the request's body as received.
     text_sealed = models.BinaryField(null=True)
     units = models.PositiveSmallIntegerField(_("segments"), default=1)
-    #: How long a call was connected, once the provider has said it.
-    seconds = models.PositiveIntegerField(_("seconds"), null=True)
+    seconds = models.PositiveIntegerField(_("seconds"), null=True)  # of a call, once the provider has said it
     cost = models.DecimalField(_("cost"), max_digits=12, decimal_places=5, null=True)
     received_at = models.DateTimeField(_("received"))
 
@@ -152,13 +155,8 @@ class Message(models.Model):
                 condition=~Q(disposition="missed") | Q(text_sealed__isnull=True, nonce_hash__isnull=True),
                 name="message_missed_without_content",
             ),
-            models.CheckConstraint(
-                condition=Q(disposition__in=Disposition.values),
-                name="message_disposition_known",
-            ),
-            models.CheckConstraint(
-                condition=Q(channel="call") | Q(channel="sms", seconds__isnull=True), name="message_seconds_of_a_call"
-            ),
+            models.CheckConstraint(condition=Q(disposition__in=Disposition.values), name="message_disposition_known"),
+            models.CheckConstraint(condition=Q(channel="call") | Q(seconds__isnull=True), name="message_call_seconds"),
         ]
         indexes: ClassVar = [
             models.Index(fields=["hotline", "received_at"], condition=Q(disposition="missed"), name="message_missed"),
@@ -196,9 +194,7 @@ class Reply(models.Model):
     )
     message = models.OneToOneField(Message, models.PROTECT, related_name="reply", verbose_name=_("message"))
     #: A call's is spoken in the moment it is decided; all others are sent.
-    channel = models.CharField(
-        _("answered by"), max_length=4, choices=Channel, default=Channel.SMS, db_default=Channel.SMS
-    )
+    channel = _channel(_("answered by"))
     episode = models.PositiveIntegerField(_("episode"))
     slot = models.PositiveSmallIntegerField(_("slot"))
     purpose = models.CharField(_("purpose"), max_length=8, choices=Purpose)
@@ -259,10 +255,7 @@ class Reply(models.Model):
             ),
             models.CheckConstraint(condition=Q(slot__gte=1, slot__lte=MAX_REPLY_LIMIT), name="reply_slot_in_range"),
             models.CheckConstraint(condition=Q(purpose__in=["reply", "final", "help"]), name="reply_purpose_known"),
-            models.CheckConstraint(
-                condition=Q(state__in=ReplyState.values),
-                name="reply_state_known",
-            ),
+            models.CheckConstraint(condition=Q(state__in=ReplyState.values), name="reply_state_known"),
             models.CheckConstraint(
                 condition=~Q(state__in=["released", "claimed", "unknown"]) | Q(text_sealed__isnull=False),
                 name="reply_released_has_text",
@@ -279,9 +272,7 @@ class Reply(models.Model):
                 condition=Q(suspicion__isnull=True) | Q(suspicion="") | Q(slot=1), name="reply_suspected_if_first"
             ),
             models.CheckConstraint(condition=Q(absences__lte=1), name="reply_absent_once"),
-            models.CheckConstraint(
-                condition=Q(channel="sms") | Q(channel="call", state="sent", delayed=False), name="reply_spoken_at_once"
-            ),
+            models.CheckConstraint(condition=Q(channel="sms") | Q(state="sent", delayed=False), name="reply_call_sent"),
             models.CheckConstraint(
                 condition=Q(reserved_micros__isnull=True, reserved_at__isnull=True, to_settle=False)
                 | Q(reserved_micros__gte=0, reserved_at__isnull=False),

@@ -69,7 +69,7 @@ class Entry:
 
     @property
     def called(self) -> bool:
-        return self.message.channel == Channel.CALL
+        return bool(self.message.channel == Channel.CALL)
 
     @property
     def outcome(self) -> str:

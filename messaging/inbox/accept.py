@@ -11,7 +11,7 @@ from outbox import reports
 from providers import registry
 from providers.base import DeliveryReport, Provider, SignOfLife, Unusable
 
-from . import calls, receive, rows
+from . import calls, receive, rows, unreadable
 from .arrival import Arrival
 from .hooks import Hook
 from .receive import Later, Receipt
@@ -41,7 +41,7 @@ def _message(hook: Hook, speaker: Provider, arrival: Arrival, *, may_wait: bool)
             raise Unusable("addressed to another number", found.id)
     except Unusable as error:
         log.warning("unreadable message on hotline %s: %s", hook.hotline_id, error)
-        return receive.keep_unreadable(hook, arrival.signed.body, str(error), arrival.verification, arrival.received_at)
+        return unreadable.keep(hook, arrival.signed.body, str(error), arrival.verification, arrival.received_at)
     message = dataclasses.replace(found, received_at=arrival.received_at)
     return receive.receive(hook, message, arrival.verification, may_wait=may_wait)
 

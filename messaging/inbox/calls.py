@@ -31,7 +31,7 @@ from replies.models import Purpose
 from shield import changes, ledger, reserve
 from shield.decide import Decision
 
-from . import receive, rows
+from . import receive, rows, unreadable
 from .arrival import Arrival
 from .hooks import Hook
 from .receive import Receipt
@@ -59,7 +59,7 @@ def accept(hook: Hook, arrival: Arrival, *, live: bool = True) -> tuple[Receipt,
     except Unusable as error:
         log.warning("unreadable call on hotline %s: %s", hook.hotline_id, error)
         reason = str(error)
-        receipt = receive.keep_unreadable(hook, arrival.signed.body, reason, arrival.verification, arrival.received_at)
+        receipt = unreadable.keep(hook, arrival.signed.body, reason, arrival.verification, arrival.received_at)
         return receipt, speaker.calls.reject()
     if isinstance(found, CallEnded):
         _end(hook, found)

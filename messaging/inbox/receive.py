@@ -126,7 +126,7 @@ def receive(
         except (_AlreadyThere, IntegrityError):
             # In this order: another delivery may replace the row of a missed message between the two looks.
             missed = not replacing and _missed(hook, row["provider_id"]).exists()
-            receipt = _told_apart(hook, row["provider_id"], row["nonce_hash"])
+            receipt = told_apart(hook, row["provider_id"], row["nonce_hash"])
             if receipt is None and missed:
                 replacing = True
                 continue
@@ -312,34 +312,6 @@ def _renamed(standing: QuerySet[Any], draft: _Draft, previous_key: bytes, **chan
     standing.filter(~Exists(standing.filter(sender_key=key)), sender_key=previous_key).update(sender_key=key, **changes)
 
 
-def keep_unreadable(
-    hook: Hook, body: bytes, reason: str, verification: Verification, now: datetime.datetime
-) -> Receipt:
-    """Keep a signed request that is no message we can use; its body is sealed as it came."""
-    message_uuid = uuid.uuid4()
-    provider_id = "unreadable:" + pseudonyms.fingerprint(hook.organization_id, body).hex()
-    stored = sql.insert_message(
-        {
-            "uuid": message_uuid,
-            "organization_id": hook.organization_id,
-            "hotline_id": hook.hotline_id,
-            "account_id": hook.account_id,
-            "conversation_id": None,
-            "provider_id": provider_id,
-            "nonce_hash": rows.nonce_hash(verification),
-            "disposition": Disposition.UNREADABLE.value,
-            "reason": reason[:120],
-            "text_sealed": rows.seal_text(hook, body.decode("utf-8", "backslashreplace"), message_uuid, now),
-            "units": 1,
-            "cost": None,
-            "received_at": now,
-        }
-    )
-    if stored is not None:
-        return Receipt.STORED
-    return _told_apart(hook, provider_id, rows.nonce_hash(verification)) or Receipt.DUPLICATE
-
-
 def _columns(standing: Standing) -> dict[str, Any]:
     return {name: getattr(standing, name) for name in _STANDING}
 
@@ -416,7 +388,7 @@ def _missed(hook: Hook, provider_id: str) -> QuerySet[Message]:
     )
 
 
-def _told_apart(hook: Hook, provider_id: str, nonce: bytes | None) -> Receipt | None:
+def told_apart(hook: Hook, provider_id: str, nonce: bytes | None) -> Receipt | None:
     """Nothing was written: was it this message again, or another one under a nonce that was used (W2)?"""
     same = Message.objects.filter(hotline_id=hook.hotline_id, provider_id=provider_id)
     if same.exclude(disposition=Disposition.MISSED).exists():

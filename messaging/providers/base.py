@@ -343,6 +343,15 @@ def _unquoted(raw: bytes) -> bytes:
     return unquote_to_bytes(raw) if b"%" in raw else raw
 
 
+def single_fields(request: SignedRequest, id_name: str) -> dict[str, str]:
+    """The form's parameters by name. Raises `Unusable`, with the value of `id_name`, when one is repeated."""
+    pairs = request.form
+    found = {clean_text(key): clean_text(value) for key, value in pairs}
+    if len(found) != len(pairs):
+        raise Unusable("a parameter is repeated", found.get(id_name, ""))
+    return found
+
+
 def clean_text(raw: bytes) -> str:
     """UTF-8 to Unicode that every database takes: broken bytes become U+FFFD, NUL is removed."""
     return _storable(raw.decode("utf-8", "replace"))

@@ -42,8 +42,9 @@ from .base import (
     bounded_decimal,
     bounded_int,
     parse_form,
+    single_fields,
 )
-from .plivo_calls import PlivoCalls, fields
+from .plivo_calls import PlivoCalls
 
 Pairs = Sequence[tuple[bytes, bytes]]
 
@@ -183,7 +184,7 @@ class Plivo:
 
     def parse_message(self, request: SignedRequest) -> InboundMessage:
         """`From`, `To`, `MessageUUID` once each, `Text` once for an SMS, no key repeated (DESIGN.md, last table)."""
-        found = fields(request, "MessageUUID")
+        found = single_fields(request, "MessageUUID")
         uuid = found.get("MessageUUID", "")
         kind = found.get("Type") or "sms"
         required = ["From", "To", "MessageUUID", *(["Text"] if kind == "sms" else [])]
@@ -203,7 +204,7 @@ class Plivo:
         )
 
     def parse_report(self, request: SignedRequest) -> DeliveryReport:
-        found = fields(request, "MessageUUID")
+        found = single_fields(request, "MessageUUID")
         if not found.get("MessageUUID"):
             raise Unusable("without MessageUUID")
         return DeliveryReport(

@@ -6,10 +6,9 @@ is ours and not the SDK's, which checks neither voices nor characters, and raise
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import ClassVar
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
 from .base import (
     Acknowledgement,
@@ -20,29 +19,12 @@ from .base import (
     Unusable,
     bounded_decimal,
     bounded_int,
-    clean_text,
+    single_fields,
 )
+from .markup import as_xml
 
 _XML = "application/xml"
-#: What XML 1.0 (2.2) has no place for.
-_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-#: A reader takes no longer text; one of ours is some hundred characters.
-_LONGEST = 3000
 _ENDED = frozenset({"completed", "busy", "failed", "timeout", "no-answer", "cancel", "canceled"})
-
-
-def fields(request: SignedRequest, id_name: str) -> dict[str, str]:
-    """The form's parameters. Raises `Unusable`, with the id where it is known, when one is repeated."""
-    pairs = request.form
-    found = {clean_text(key): clean_text(value) for key, value in pairs}
-    if len(found) != len(pairs):
-        raise Unusable("a parameter is repeated", found.get(id_name, ""))
-    return found
-
-
-def written(text: str) -> str:
-    """Text as XML has it; what XML cannot hold is left out."""
-    return escape(_NO_XML.sub("", text)[:_LONGEST])
 
 
 class PlivoCalls:
@@ -73,7 +55,7 @@ class PlivoCalls:
 
     def parse(self, request: SignedRequest) -> Call | CallEnded:
         """`CallUUID`, `To`, `CallStatus` and `Direction` once each; a `From` that is withheld may be missing."""
-        found = fields(request, "CallUUID")
+        found = single_fields(request, "CallUUID")
         call = found.get("CallUUID", "")
         missing = [name for name in ("To", "CallUUID", "CallStatus") if not found.get(name)]
         if missing:
@@ -88,7 +70,7 @@ class PlivoCalls:
     def speak(self, speech: Speech) -> Acknowledgement:
         voice, _, language = speech.voice.partition(" ")
         named = f"<Speak voice={quoteattr(voice)} language={quoteattr(language)}>"
-        body = f"<Response>{named}{written(speech.text)}</Speak><Hangup/></Response>"
+        body = f"<Response>{named}{as_xml(speech.text)}</Speak><Hangup/></Response>"
         return Acknowledgement(_XML, body.encode())
 
     def reject(self) -> Acknowledgement:

@@ -12,6 +12,7 @@ from .base import Provider
 PROVIDERS = {
     "plivo": "providers.plivo.Plivo",
     "smsgate": "providers.smsgate.SmsGate",
+    "twilio": "providers.twilio.Twilio",
     "simulator": "providers.simulator.Simulator",
 }
 #: Never offered and never answered where the simulator is off, which production insists on.

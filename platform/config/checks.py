@@ -43,9 +43,10 @@ def safe_values(**_kwargs: Any) -> list[CheckMessage]:
     )
     refuse(settings.SIMULATOR, 5, "PARAVENT_SIMULATOR is for demos: it would let anybody send messages. Unset it.")
     refuse(
-        settings.PLIVO_API_URL != "https://api.plivo.com",
+        (settings.PLIVO_API_URL, settings.TWILIO_API_URL) != ("https://api.plivo.com", "https://api.twilio.com"),
         6,
-        "PARAVENT_PLIVO_API_URL is for tests: replies and credentials would go elsewhere. Unset it.",
+        "PARAVENT_PLIVO_API_URL and PARAVENT_TWILIO_API_URL are for tests: replies and credentials would go elsewhere. "
+        "Unset them.",
     )
     refuse(
         settings.ENGINE not in {"embedded", "celery"},

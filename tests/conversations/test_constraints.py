@@ -320,7 +320,7 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
         rows.message, provider_id="second", disposition="missed", conversation=None, nonce_hash=None
     ),
     "message_disposition_known": lambda rows: set_to(rows.message, disposition="odd", text_sealed=None),
-    "message_seconds_of_a_call": lambda rows: set_to(rows.message, seconds=3),
+    "message_call_seconds": lambda rows: set_to(rows.message, seconds=3),
     "Reply.uuid": lambda rows: another_reply(rows, uuid=rows.reply.uuid),
     "Reply.message": lambda rows: another_reply(rows, message=rows.message),
     "reply_slot_once": lambda rows: another_reply(rows, slot=1),
@@ -336,7 +336,7 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "reply_delivery_known": lambda rows: set_to(rows.reply, delivery="lost"),
     "reply_suspected_if_first": lambda rows: set_to(rows.reply, slot=2, suspicion="t1"),
     "reply_absent_once": lambda rows: set_to(rows.reply, absences=models.F("absences") + 2),
-    "reply_spoken_at_once": lambda rows: set_to(rows.reply, channel="call", delayed=True),
+    "reply_call_sent": lambda rows: set_to(rows.reply, channel="call", delayed=True),
     "reply_reservation_whole": lambda rows: set_to(rows.reply, to_settle=True),
     # shield
     "spending_once_per_window": lambda rows: again(spending(rows)),

@@ -21,7 +21,11 @@ MANY = 1500 if os.environ.get("PARAVENT_TEST_FAULTS") else 300
 
 
 def waiting(spool: Path) -> int:
-    return sum(path.stat().st_size for path in spool.iterdir() if path.suffix in {".spool", ".retry"})
+    total = 0
+    for path in spool.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was drained since it was listed
+            total += path.stat().st_size if path.suffix in {".spool", ".retry"} else 0
+    return total
 
 
 # --- the spool's disk -------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from tests.world import AUTH_ID, SENDER, Tenant, World
 
 from conversations.models import Conversation, Message, Reply
 from hotlines.models import Hotline
-from inbox import blocked, hooks, receive, reconcile
+from inbox import blocked, hooks, receive, reconcile, unreadable
 from providers import http, reading
 from providers.base import Unavailable, Verification
 from providers.models import LogReading
@@ -171,7 +171,7 @@ def one_that_is_kept_unreadable(tenant: Tenant, logbook: Logbook) -> None:
     hook = hooks.of_hotline(tenant.hotline.pk)
     assert hook is not None
     body = b"From=x&MessageUUID=was-unreadable&MessageUUID=was-unreadable"
-    receive.keep_unreadable(hook, body, "a parameter is repeated", Verification("v3", "n" * 12), NOON - 29 * MINUTE)
+    unreadable.keep(hook, body, "a parameter is repeated", Verification("v3", "n" * 12), NOON - 29 * MINUTE)
     logbook.received(tenant, "was-unreadable", NOON - 30 * MINUTE)
 
 

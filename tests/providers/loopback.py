@@ -105,7 +105,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.closing.wait(float(argument) if what == "slow" else 0)
                 self._answer(deserved.status, deserved.answer, deserved.headers)
             case status:
-                self._answer(int(status), {"message": "as told"}, {"Retry-After": argument} if argument else {})
+                answer = {"message": "as told", **({"code": self.server.code} if self.server.code else {})}
+                self._answer(int(status), answer, {"Retry-After": argument} if argument else {})
 
     def do_GET(self) -> None:
         self.do_POST()
@@ -138,6 +139,8 @@ class Loopback(ThreadingHTTPServer):
         self.judge = judge
         self.closing = threading.Event()
         self.entries: list[dict[str, Any]] = []
+        #: The provider's own number for what a scripted status says, where it has such numbers.
+        self.code = 0
         self._scripted: deque[str] = deque()
         self._lock = threading.Lock()
 

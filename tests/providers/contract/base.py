@@ -78,6 +78,17 @@ class NumberContract:
 
 
 @dataclass(frozen=True)
+class CallContract:
+    """`ringing(url, secret, caller, recipient, call)` is what the provider asks when somebody calls; `ended` what it
+    says afterwards, of a call of 7 seconds, at a `cost` where it names one. `caller` is digits, "" for one withheld.
+    """
+
+    ringing: Callable[[str, str, str, str, str], SignedRequest]
+    ended: Callable[[str, str, str, str, str], SignedRequest]
+    cost: str | None = None
+
+
+@dataclass(frozen=True)
 class Contract:
     """`credentials(secret, previous)` is what an account holds while its secret changes from `previous`.
 
@@ -108,5 +119,6 @@ class Contract:
     empty_texts: bool = True
     #: The provider's id of a message, where it is made of more than the message's own.
     message_id: Callable[[Provider, SignedRequest, Text], str] = lambda _provider, _request, message: message.id
+    calls: CallContract | None = None
     log: LogContract | None = None
     numbers: NumberContract | None = None

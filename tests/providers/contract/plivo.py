@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.providers import plivo_numbers
-from tests.providers.contract.base import Contract, LogContract, NumberContract, Text
+from tests.providers.contract.base import CallContract, Contract, LogContract, NumberContract, Text
 from tests.providers.fake_plivo import FakePlivo
 from tests.providers.plivo_protocol import report_fields, signed_headers
 from tests.world import AUTH_ID
@@ -51,6 +51,16 @@ def no_message(url: str, secret: str) -> SignedRequest:
     """A call, which came to the message's address by a mistake in the console."""
     fields = {"CallUUID": "97ceeb52-58b6-11e1-86da-77300b68f8bb", "From": "33639980123", "CallStatus": "ringing"}
     return signed(url, secret, fields)
+
+
+def ringing(url: str, secret: str, caller: str, recipient: str, call: str, **more: str) -> SignedRequest:
+    known = {"CallUUID": call, "From": caller or "anonymous", "To": recipient, "CallStatus": "ringing"}
+    return signed(url, secret, {**known, "Direction": "inbound", "BillRate": "0.00850", **more})
+
+
+def ended(url: str, secret: str, caller: str, recipient: str, call: str) -> SignedRequest:
+    over = {"CallStatus": "completed", "HangupCause": "NORMAL_CLEARING", "Duration": "7", "TotalCost": "0.00850"}
+    return ringing(url, secret, caller, recipient, call, **over)
 
 
 @contextlib.contextmanager
@@ -96,6 +106,7 @@ CONTRACT = Contract(
         "garbage": Knowledge.UNKNOWN,
         "reset-after": Knowledge.UNKNOWN,
     },
+    calls=CallContract(ringing, ended, cost="0.00850"),
     log=LogContract(
         write=write_log,
         page=20,
