@@ -20,6 +20,7 @@ Credentials = Mapping[str, str]
 
 #: No provider sends so many parameters; more are an attempt to make us work.
 MAX_FIELDS = 100
+_LONGEST_SHORT_CODE = 6
 
 
 # --- what arrives ---------------------------------------------------------------------------------------------------
@@ -161,6 +162,11 @@ class OutgoingReply:
     recipient: str
     text: str
     report_url: str
+
+    @property
+    def shown_source(self) -> str:
+        """Our number as others write it: with +, unless it is a short code."""
+        return f"+{self.source}" if len(self.source) > _LONGEST_SHORT_CODE else self.source
 
 
 class Knowledge(enum.StrEnum):

@@ -12,6 +12,7 @@ from .base import Provider
 PROVIDERS = {
     "plivo": "providers.plivo.Plivo",
     "smsgate": "providers.smsgate.SmsGate",
+    "standard": "providers.standard.Standard",
     "twilio": "providers.twilio.Twilio",
     "simulator": "providers.simulator.Simulator",
 }

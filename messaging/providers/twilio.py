@@ -156,7 +156,7 @@ class Twilio:
         return http.post(
             f"{settings.TWILIO_API_URL}/2010-04-01/Accounts/{sid}/Messages.json",
             data={
-                "From": f"+{reply.source}" if len(reply.source) > 6 else reply.source,
+                "From": reply.shown_source,
                 "To": f"+{reply.recipient}",
                 "Body": reply.text,
                 "StatusCallback": reply.report_url,
