@@ -39,11 +39,8 @@ from .base import (
     Unavailable,
     Unusable,
     Verification,
-    bounded_decimal,
-    bounded_int,
-    parse_form,
-    single_fields,
 )
+from .parsing import bounded_decimal, bounded_int, parse_form, single_fields
 from .plivo_calls import PlivoCalls
 
 Pairs = Sequence[tuple[bytes, bytes]]
@@ -184,7 +181,7 @@ class Plivo:
 
     def parse_message(self, request: SignedRequest) -> InboundMessage:
         """`From`, `To`, `MessageUUID` once each, `Text` once for an SMS, no key repeated (DESIGN.md, last table)."""
-        found = single_fields(request, "MessageUUID")
+        found = single_fields(request.form, "MessageUUID")
         uuid = found.get("MessageUUID", "")
         kind = found.get("Type") or "sms"
         required = ["From", "To", "MessageUUID", *(["Text"] if kind == "sms" else [])]
@@ -204,7 +201,7 @@ class Plivo:
         )
 
     def parse_report(self, request: SignedRequest) -> DeliveryReport:
-        found = single_fields(request, "MessageUUID")
+        found = single_fields(request.form, "MessageUUID")
         if not found.get("MessageUUID"):
             raise Unusable("without MessageUUID")
         return DeliveryReport(

@@ -10,18 +10,9 @@ from collections.abc import Mapping
 from typing import ClassVar
 from xml.sax.saxutils import quoteattr
 
-from .base import (
-    Acknowledgement,
-    Call,
-    CallEnded,
-    SignedRequest,
-    Speech,
-    Unusable,
-    bounded_decimal,
-    bounded_int,
-    single_fields,
-)
+from .base import Acknowledgement, Call, CallEnded, SignedRequest, Speech, Unusable
 from .markup import as_xml
+from .parsing import bounded_decimal, bounded_int, single_fields
 
 _XML = "application/xml"
 _ENDED = frozenset({"completed", "busy", "failed", "timeout", "no-answer", "cancel", "canceled"})
@@ -55,7 +46,7 @@ class PlivoCalls:
 
     def parse(self, request: SignedRequest) -> Call | CallEnded:
         """`CallUUID`, `To`, `CallStatus` and `Direction` once each; a `From` that is withheld may be missing."""
-        found = single_fields(request, "CallUUID")
+        found = single_fields(request.form, "CallUUID")
         call = found.get("CallUUID", "")
         missing = [name for name in ("To", "CallUUID", "CallStatus") if not found.get(name)]
         if missing:

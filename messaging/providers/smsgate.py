@@ -39,8 +39,8 @@ from .base import (
     Unavailable,
     Unusable,
     Verification,
-    parse_json,
 )
+from .parsing import parse_json
 
 #: Seconds by which a request may be old: a phone makes the time stamp anew at each attempt.
 TOLERANCE = 300

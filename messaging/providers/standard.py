@@ -35,10 +35,8 @@ from .base import (
     Unavailable,
     Unusable,
     Verification,
-    bounded_decimal,
-    bounded_int,
-    parse_json,
 )
+from .parsing import bounded_decimal, bounded_int, parse_json
 
 STATUSES = {status.value: status for status in Delivery}
 _PATTERN = r"whsec_[A-Za-z0-9+/]{32,128}={0,2}"

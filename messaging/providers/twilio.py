@@ -35,9 +35,8 @@ from .base import (
     Unavailable,
     Unusable,
     Verification,
-    bounded_int,
-    single_fields,
 )
+from .parsing import bounded_int, single_fields
 from .twilio_calls import TwilioCalls
 
 STATUSES = {
@@ -121,7 +120,7 @@ class Twilio:
 
     def parse_message(self, request: SignedRequest) -> InboundMessage:
         """`From`, `To`, `MessageSid` and `Body` once each; Twilio joins long messages itself."""
-        found = single_fields(request, "MessageSid")
+        found = single_fields(request.form, "MessageSid")
         sid = found.get("MessageSid", "")
         missing = [name for name in ("From", "To", "MessageSid", "Body") if name not in found]
         if missing or not sid:
@@ -140,7 +139,7 @@ class Twilio:
 
     def parse_report(self, request: SignedRequest) -> DeliveryReport:
         """It names neither price nor order: the price is known from the account's bill alone."""
-        found = single_fields(request, "MessageSid")
+        found = single_fields(request.form, "MessageSid")
         if not found.get("MessageSid"):
             raise Unusable("without MessageSid")
         return DeliveryReport(

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import ClassVar
 from xml.sax.saxutils import quoteattr
 
-from .base import Acknowledgement, Call, CallEnded, SignedRequest, Speech, Unusable, bounded_int, single_fields
+from .base import Acknowledgement, Call, CallEnded, SignedRequest, Speech, Unusable
 from .markup import as_xml
+from .parsing import bounded_int, single_fields
 
 _XML = "text/xml"
 _ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
@@ -44,7 +45,7 @@ class TwilioCalls:
 
     def parse(self, request: SignedRequest) -> Call | CallEnded:
         """`CallSid`, `To`, `CallStatus` and `Direction` once each."""
-        found = single_fields(request, "CallSid")
+        found = single_fields(request.form, "CallSid")
         call = found.get("CallSid", "")
         missing = [name for name in ("To", "CallSid", "CallStatus") if not found.get(name)]
         if missing:

@@ -18,7 +18,8 @@ from tests.world import SENDER, World, message_fields
 
 from conversations.models import Conversation, Message, Reply
 from hotlines.models import EndpointPin
-from providers.base import SignedRequest, Unusable, parse_form
+from providers.base import SignedRequest, Unusable
+from providers.parsing import parse_form
 from providers.plivo import Plivo, sign_v3
 
 TEXTS = samples("encoding", "length", "unicode", "injection")
