@@ -7,7 +7,7 @@ import logging
 from uuid import UUID
 
 from hotlines.models import EndpointPin
-from outbox import reports
+from outbox import gateways, reports
 from providers import registry
 from providers.base import DeliveryReport, Provider, SignOfLife, Unusable
 
@@ -34,7 +34,8 @@ def _message(hook: Hook, speaker: Provider, arrival: Arrival, *, may_wait: bool)
     try:
         found = speaker.parse_message(arrival.signed)
         if isinstance(found, SignOfLife):
-            return Receipt.DUPLICATE
+            gateways.note(hook.account_id, found, arrival.received_at)
+            return Receipt.STORED
         if isinstance(found, DeliveryReport):
             return _take(hook, arrival, found, found.reply)
         if not rows.addressed_to(hook, found):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import zoneinfo
 
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from hotlines.models import Account
 from organizations.models import Organization
+from providers.models import GatewayLife
 
 log = logging.getLogger("paravent.alerts")
 
@@ -45,8 +47,6 @@ def mail_operators(subject: str, body: str) -> bool:
 def provider_silent(account: Account) -> bool:
     """Once for each silence: the provider does not answer, so replies wait. Whether the mail left."""
     with translation.override(settings.LANGUAGE_CODE):
-        zone = zoneinfo.ZoneInfo(account.organization.time_zone)
-        since = (account.unanswered_since or timezone.now()).astimezone(zone)
         return mail(
             account.organization,
             _("Paravent: the provider of %(account)s does not answer") % {"account": account.label},
@@ -56,8 +56,40 @@ def provider_silent(account: Account) -> bool:
                 "themselves, at each number's pace.\n\n"
                 "Nothing has to be done here. The provider's status page may say more."
             )
-            % {"account": account.label, "since": date_format(since, "SHORT_DATETIME_FORMAT")},
+            % {"account": account.label, "since": _local(account.unanswered_since or timezone.now(), account)},
         )
+
+
+def gateway_silent(life: GatewayLife) -> bool:
+    """Once for each silence: a gateway that used to ping does so no more. Whether the mail left."""
+    account = life.account
+    with translation.override(settings.LANGUAGE_CODE):
+        return mail(
+            account.organization,
+            _("Paravent: the gateway of %(account)s is silent") % {"account": account.label},
+            _(
+                "The gateway of the account “%(account)s” was last heard of on %(since)s. Probably it is off, or has "
+                "no network: look at the phone. What people write waits there, and replies wait here for a day at most."
+            )
+            % {"account": account.label, "since": _local(life.seen_at, account)},
+        )
+
+
+def battery_low(life: GatewayLife) -> bool:
+    """Once, until it is charged. Whether the mail left."""
+    account = life.account
+    with translation.override(settings.LANGUAGE_CODE):
+        return mail(
+            account.organization,
+            _("Paravent: the battery of %(account)s is low") % {"account": account.label},
+            _("The phone of the account “%(account)s” has %(battery)d %% left. Is its charger in?")
+            % {"account": account.label, "battery": life.battery},
+        )
+
+
+def _local(moment: datetime.datetime, account: Account) -> str:
+    zone = zoneinfo.ZoneInfo(account.organization.time_zone)
+    return date_format(moment.astimezone(zone), "SHORT_DATETIME_FORMAT")
 
 
 def account_paused(account: Account, reason: str) -> None:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from conversations import blocks
 from shield import intake, judge, ledger, watch
 
-from . import breaker, detaching, faults, pace, release, restored, send, summary, telling
+from . import breaker, detaching, faults, gateways, pace, release, restored, send, summary, telling
 from .clock import SharedClock, shared_now
 from .lanes import Closed
 
@@ -62,9 +62,10 @@ def send_replies(seconds: float = 20.0) -> int:
 
 
 def keep_promises() -> int:
-    """Expired leases, replies that are too late, outcomes that will never be known, providers that keep silent."""
+    """Expired leases, replies that are too late, outcomes that will never be known, those who keep silent."""
     now = shared_now()
-    return send.expire_leases(now) + release.expire(now) + send.finish_unknown(now) + breaker.tell(now)
+    told = breaker.tell(now) + gateways.tell(now)
+    return send.expire_leases(now) + release.expire(now) + send.finish_unknown(now) + told
 
 
 def settle_budgets() -> int:

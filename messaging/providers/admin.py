@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import (
@@ -125,15 +126,17 @@ def form_for(provider: str) -> type[AccountForm]:
     return type("AccountForm", (AccountForm,), {**fields, "asks": asks})
 
 
+def _moment(moment: datetime.datetime) -> str:
+    return date_format(localtime(moment), "SHORT_DATETIME_FORMAT")
+
+
 def _silence_told(account: Account) -> str:
     told = _(
         "The provider does not answer since %(since)s; the next attempt is at %(next)s, and replies wait, "
         "a day at most."
     )
     moments = {"since": account.unanswered_since, "next": account.next_attempt_at}
-    return told % {
-        name: date_format(localtime(moment), "SHORT_DATETIME_FORMAT") for name, moment in moments.items() if moment
-    }
+    return told % {name: _moment(moment) for name, moment in moments.items() if moment}
 
 
 @admin.register(Account)
@@ -167,11 +170,31 @@ class AccountAdmin(ScopedAdmin):
     def sending_told(self, account: Account) -> str:
         if account.sending_paused_at is None:
             return _silence_told(account) if account.next_attempt_at else _("Sending is on.")
-        since = date_format(localtime(account.sending_paused_at), "SHORT_DATETIME_FORMAT")
+        since = _moment(account.sending_paused_at)
         told = _(
             "Paused since %(since)s: the provider refused the account (%(reason)s). Check credit and credentials there."
         )
         return told % {"since": since, "reason": account.sending_paused_reason}
+
+    @admin.display(description=gettext_lazy("gateway"))
+    def gateway_told(self, account: Account) -> str:
+        """What it last said of itself."""
+        life = account.gateway_life
+        said = [_("Last heard of on %(moment)s.") % {"moment": _moment(life.seen_at)}]
+        if life.battery is not None:
+            said.append(_("Battery: %(percent)d %%.") % {"percent": life.battery})
+        if life.failed:
+            failed = ngettext(
+                "In the hour before, %(count)d message failed there.",
+                "In the hour before, %(count)d messages failed there.",
+                life.failed,
+            )
+            said.append(failed % {"count": life.failed})
+        return " ".join(said)
+
+    def _shown(self, obj: Any) -> list[str]:
+        """What an account that exists says of itself."""
+        return ["sending_told", *(["gateway_told"] if hasattr(obj, "gateway_life") else [])] if obj else []
 
     def _provider(self, obj: Any) -> str:
         """The provider whose credentials are asked for: with a choice of several, only once it has been made."""
@@ -186,7 +209,7 @@ class AccountAdmin(ScopedAdmin):
             if asked.secret and not asked.required and asked.name in stored:
                 names.append(_FORGET + asked.name)
         identity = ["organization", "label", "provider_label" if obj else "provider"]
-        wanted: list[Any] = [(None, {"fields": [*identity, *(["sending_told"] if obj else [])]})]
+        wanted: list[Any] = [(None, {"fields": [*identity, *self._shown(obj)]})]
         if names and (obj is None or self.has_change_permission(request, obj)):
             description = _("Secrets are stored encrypted and never shown again. An empty field keeps what is stored.")
             wanted.append((_("Credentials"), {"fields": names, "description": description}))
@@ -220,7 +243,7 @@ class AccountAdmin(ScopedAdmin):
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return (*super().get_readonly_fields(request, obj), "provider_label", "sending_told") if obj else ()
+        return (*super().get_readonly_fields(request, obj), "provider_label", *self._shown(obj)) if obj else ()
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002  Django's signature
         kwargs["form"] = form_for(self._provider(obj))

@@ -7,6 +7,9 @@ from django.utils.translation import gettext_lazy as _
 
 from hotlines.models import Account
 
+#: Percent below which a phone soon ends.
+LOW_BATTERY = 20
+
 
 class LogReading(models.Model):
     """How far we have read an account's log at its provider, and what that log has proved so far."""
@@ -39,3 +42,32 @@ class LogReading(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class GatewayLife(models.Model):
+    """What a gateway last said of itself, by whatever of it speaks: a phone that pings, a script that does."""
+
+    account = models.OneToOneField(Account, models.CASCADE, related_name="gateway_life", verbose_name=_("account"))
+    seen_at = models.DateTimeField(_("last sign of life"))
+    #: In percent, where it says so.
+    battery = models.PositiveSmallIntegerField(_("battery"), null=True)
+    #: Messages that failed there in the hour before, where it says so.
+    failed = models.PositiveIntegerField(_("failed messages"), null=True)
+    #: When its people were told that it is silent, or that its battery is low; null while there is nothing to tell.
+    told_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("sign of life of a gateway")
+        verbose_name_plural = _("signs of life of gateways")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(battery__isnull=True) | models.Q(battery__lte=100), name="gateway_battery_in_percent"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.account_id)
+
+    @property
+    def battery_is_low(self) -> bool:
+        return self.battery is not None and self.battery < LOW_BATTERY

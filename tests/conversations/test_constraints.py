@@ -22,7 +22,7 @@ from outbox.models import Summary, SweepTurn, UsedDatabase
 from partners import events
 from partners.models import Endpoint, Event
 from privacy.models import DataKey, Pepper
-from providers.models import LogReading
+from providers.models import GatewayLife, LogReading
 from replies.models import ReplyTemplate
 from shield.models import Alert, Detachment, HotlineLevel, Intake, LevelChange, Spending
 from simulator.models import Line, PhoneText
@@ -186,6 +186,10 @@ def two_sender_blocks(rows: Rows) -> None:
         again(rows.block, conversation=None, sender_key=b"s" * 16, cause="person", reason="threats", episode=None)
 
 
+def gateway_life(rows: Rows) -> GatewayLife:
+    return GatewayLife.objects.get_or_create(account=rows.world.north.account, defaults={"seen_at": NOW})[0]
+
+
 def reading_of(rows: Rows) -> LogReading:
     account = rows.world.north.account
     return LogReading.objects.create(account=account, identity=b"i" * 16, inbound_until=NOW)
@@ -298,6 +302,8 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "pin_endpoint_known": lambda rows: set_to(rows.pin, endpoint="fax"),
     # providers
     "LogReading.account": lambda rows: again(reading_of(rows)),
+    "GatewayLife.account": lambda rows: again(gateway_life(rows)),
+    "gateway_battery_in_percent": lambda rows: set_to(gateway_life(rows), battery=101),
     "reading_cursor_has_window": lambda rows: set_to(reading_of(rows), inbound_cursor="20"),
     # replies
     "template_once_per_hotline": lambda rows: again(rows.template),
