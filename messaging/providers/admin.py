@@ -10,7 +10,8 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
@@ -27,11 +28,18 @@ from unfold.widgets import (
 
 from hotlines import accounts
 from hotlines.models import Account
-from organizations.scoped_admin import DialogForm, ScopedAdmin, ScopedForm, ScopedRelatedFilter, dialog_action
+from organizations.scoped_admin import (
+    DialogForm,
+    ScopedAdmin,
+    ScopedForm,
+    ScopedRelatedFilter,
+    dialog_action,
+    page_action,
+)
 from organizations.tenancy import OWN
 from privacy import vault
 
-from . import registry
+from . import examining, registry
 from .base import CredentialField
 
 _PREFIX = "credential_"
@@ -147,7 +155,7 @@ class AccountAdmin(ScopedAdmin):
     list_display = ("label", "provider_label", "sending", "organization")
     list_select_related = ("organization",)
     list_filter = (("organization", ScopedRelatedFilter),)
-    actions_detail = ("resume_sending",)
+    actions_detail = ("resume_sending", "connection")
 
     @admin.display(description=gettext_lazy("provider"), ordering="provider")
     def provider_label(self, account: Account) -> Any:
@@ -275,6 +283,19 @@ class AccountAdmin(ScopedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_delete_permission(request, obj)
         return allowed and (not isinstance(obj, Account) or not obj.hotlines.exists())
+
+    @page_action(description=gettext_lazy("Test the connection"), icon="network_check", roles=OWN)
+    def connection(self, request: HttpRequest, row: Account) -> HttpResponse:
+        """Asks the provider. It shows the numbers' secret addresses, so it is the owners'."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Connection"),
+            "subtitle": row.label,
+            "opts": self.opts,
+            "original": row,
+            "examined": examining.examine(row),
+        }
+        return TemplateResponse(request, "providers/connection.html", context)
 
     @dialog_action(
         description=gettext_lazy("Resume sending"),

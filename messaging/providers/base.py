@@ -242,6 +242,35 @@ class Acknowledgement:
     body: bytes
 
 
+@dataclass(frozen=True)
+class Line:
+    """A number (E.164) and the addresses at which its provider must reach us; no `call_address` where calls end."""
+
+    number: str
+    message_address: str
+    call_address: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a test of a connection found: right, wrong, or None where nobody can tell. `says` what to do."""
+
+    ok: bool | None
+    says: str
+
+
+def right(says: str) -> Finding:
+    return Finding(ok=True, says=says)
+
+
+def wrong(says: str) -> Finding:
+    return Finding(ok=False, says=says)
+
+
+def unknown(says: str) -> Finding:
+    return Finding(ok=None, says=says)
+
+
 class Calls(Protocol):
     """What a provider that can be called does: it asks by webhook what to do, and does what the answer says."""
 
@@ -316,6 +345,9 @@ class Provider(Protocol):
 
         Raises `Unavailable`.
         """
+
+    def examine(self, lines: Sequence[Line], credentials: Credentials) -> Sequence[Finding]:
+        """What the provider says of the account and these numbers, in the reader's language. It raises nothing."""
 
     def attach(self, number: str, application: str, credentials: Credentials) -> None:
         """Have the messages of `number` handed to `application` from now on, or to nobody where it is "".

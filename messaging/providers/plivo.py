@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as translated
 from django.utils.translation import gettext_lazy as _
 
-from . import http
+from . import examining, http
 from .base import (
     Acknowledgement,
     Calls,
@@ -27,7 +28,9 @@ from .base import (
     Credentials,
     Delivery,
     DeliveryReport,
+    Finding,
     InboundMessage,
+    Line,
     LogEntry,
     LogPage,
     LogQuery,
@@ -39,6 +42,8 @@ from .base import (
     Unavailable,
     Unusable,
     Verification,
+    right,
+    wrong,
 )
 from .parsing import bounded_decimal, bounded_int, parse_form, single_fields
 from .plivo_calls import PlivoCalls
@@ -266,6 +271,35 @@ class Plivo:
     def attach(self, number: str, application: str, credentials: Credentials) -> None:
         """`POST` to the same address with `app_id`, which may be ""; texts and calls share the application."""
         http.change(self._number_url(number, credentials), json={"app_id": application}, auth=self._auth(credentials))
+
+    def examine(self, lines: Sequence[Line], credentials: Credentials) -> Sequence[Finding]:
+        """`GET /v1/Account/{auth_id}/`, then each number's record and its application's addresses."""
+
+        def account() -> Iterable[Finding]:
+            found = self._record("", credentials)
+            credit = str(found.get("cash_credits") or "?")
+            yield right(translated("The provider knows the account. Credit: %(credit)s.") % {"credit": credit})
+
+        def number(line: Line) -> Iterable[Finding]:
+            named = self.application(line.number, credentials)
+            if not named:
+                words = translated("%(number)s: it is attached to no application, so nothing arrives.")
+                yield wrong(words % {"number": line.number})
+                return
+            found = self._record(f"Application/{named}/", credentials)
+            yield examining.address(line, "message_url", found.get("message_url"), line.message_address)
+            if line.call_address:
+                for name in ("answer_url", "hangup_url"):
+                    yield examining.address(line, name, found.get(name), line.call_address)
+
+        return examining.asked(account, number, lines)
+
+    def _record(self, path: str, credentials: Credentials) -> dict[str, Any]:
+        url = f"{self.api_url()}/v1/Account/{credentials.get('auth_id', '')}/{path}"
+        answer = http.get_json(url, {}, auth=self._auth(credentials))
+        if not isinstance(answer, dict):
+            raise Unavailable("not a record")
+        return answer
 
     def _messages_url(self, credentials: Credentials) -> str:
         return f"{self.api_url()}/v1/Account/{credentials.get('auth_id', '')}/Message/"

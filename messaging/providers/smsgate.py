@@ -12,13 +12,14 @@ import hashlib
 import hmac
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from . import http
+from . import examining, http
 from .base import (
     Acknowledgement,
     Calls,
@@ -26,8 +27,10 @@ from .base import (
     Credentials,
     Delivery,
     DeliveryReport,
+    Finding,
     InboundMessage,
     Knowledge,
+    Line,
     LogPage,
     LogQuery,
     LogTerms,
@@ -39,6 +42,8 @@ from .base import (
     Unavailable,
     Unusable,
     Verification,
+    right,
+    wrong,
 )
 from .parsing import parse_json
 
@@ -172,6 +177,29 @@ class SmsGate:
 
     def read_log(self, query: LogQuery, credentials: Credentials, cursor: str = "") -> LogPage:
         raise Unavailable("a gateway without a log")
+
+    def examine(self, lines: Sequence[Line], credentials: Credentials) -> Sequence[Finding]:
+        """`GET /webhooks`: which addresses the phone posts which events to."""
+        known: list[tuple[object, object]] = []
+
+        def account() -> Iterable[Finding]:
+            user = (credentials.get("username", ""), credentials.get("password", ""))
+            base = credentials.get("base_url", "").rstrip("/") or CLOUD
+            rows = http.get_json(f"{base}/webhooks", {}, auth=user, entered=True)
+            if not isinstance(rows, list):
+                raise Unavailable("not a list of webhooks")
+            known.extend((row.get("url"), row.get("event")) for row in rows if isinstance(row, dict))
+            yield right(gettext("The gateway answers."))
+
+        def number(line: Line) -> Iterable[Finding]:
+            for event in ("sms:received", *EVENTS, "system:ping"):
+                if (line.message_address, event) in known:
+                    yield right(gettext("%(event)s is registered.") % {"event": event})
+                elif event != "sms:cancelled":  # older apps have none
+                    words = gettext("%(event)s is not registered. Register the address below for it.")
+                    yield wrong(words % {"event": event})
+
+        return examining.asked(account, number, lines)
 
     def application(self, number: str, credentials: Credentials) -> str:
         raise Unavailable("a phone cannot be detached")

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
-from . import http
+from . import examining, http
 from .base import (
     Acknowledgement,
     Calls,
@@ -22,8 +22,10 @@ from .base import (
     Credentials,
     Delivery,
     DeliveryReport,
+    Finding,
     InboundMessage,
     Knowledge,
+    Line,
     LogPage,
     LogQuery,
     LogTerms,
@@ -148,6 +150,9 @@ class Standard:
 
     def read_log(self, query: LogQuery, credentials: Credentials, cursor: str = "") -> LogPage:
         raise Unavailable("a gateway without a log")
+
+    def examine(self, lines: Sequence[Line], credentials: Credentials) -> Sequence[Finding]:
+        return examining.nothing_to_ask(lines, credentials)
 
     def application(self, number: str, credentials: Credentials) -> str:
         raise Unavailable("a gateway cannot be detached")

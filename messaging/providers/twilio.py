@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import base64
 import hmac
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from . import http
+from . import examining, http
 from .base import (
     Acknowledgement,
     Calls,
@@ -23,8 +25,10 @@ from .base import (
     Credentials,
     Delivery,
     DeliveryReport,
+    Finding,
     InboundMessage,
     Knowledge,
+    Line,
     LogPage,
     LogQuery,
     LogTerms,
@@ -35,6 +39,8 @@ from .base import (
     Unavailable,
     Unusable,
     Verification,
+    right,
+    wrong,
 )
 from .parsing import bounded_int, single_fields
 from .twilio_calls import TwilioCalls
@@ -169,6 +175,34 @@ class Twilio:
     def read_log(self, query: LogQuery, credentials: Credentials, cursor: str = "") -> LogPage:
         """Twilio's list of messages is not read yet: its filter of dates must be shown to be exact first."""
         raise Unavailable("a log that is not read")
+
+    def examine(self, lines: Sequence[Line], credentials: Credentials) -> Sequence[Finding]:
+        """`GET /2010-04-01/Accounts/{sid}.json`, then each number's record with its addresses."""
+        sid = credentials.get("account_sid", "")
+
+        def read(path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+            url = f"{settings.TWILIO_API_URL}/2010-04-01/Accounts/{sid}{path}"
+            answer = http.get_json(url, parameters, auth=(sid, credentials.get("auth_token", "")))
+            if not isinstance(answer, dict):
+                raise Unavailable("not a record")
+            return answer
+
+        def account() -> Iterable[Finding]:
+            state = str(read(".json", {}).get("status"))
+            words = gettext("The provider knows the account. It is %(state)s.") % {"state": state}
+            yield right(words) if state == "active" else wrong(words)
+
+        def number(line: Line) -> Iterable[Finding]:
+            rows = read("/IncomingPhoneNumbers.json", {"PhoneNumber": line.number}).get("incoming_phone_numbers")
+            if not isinstance(rows, list) or len(rows) != 1 or not isinstance(rows[0], dict):
+                raise Unavailable("404")
+            yield examining.address(line, "A message comes in", rows[0].get("sms_url"), line.message_address)
+            if line.call_address:
+                yield examining.address(line, "A call comes in", rows[0].get("voice_url"), line.call_address)
+                over = rows[0].get("status_callback")
+                yield examining.address(line, "Call status changes", over, line.call_address)
+
+        return examining.asked(account, number, lines)
 
     def application(self, number: str, credentials: Credentials) -> str:
         raise Unavailable("a number that is not detached")

@@ -75,7 +75,7 @@ def test_a_low_battery_is_told_once_until_it_is_charged(world: World) -> None:
     note(world, 20, battery=90)
     note(world, 30, battery=5)
     assert tell(30) == 1
-    assert "5 %" in mail.outbox[-1].body
+    assert "5\N{NO-BREAK SPACE}%" in mail.outbox[-1].body
 
 
 def test_what_no_mail_told_is_told_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
