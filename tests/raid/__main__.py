@@ -39,7 +39,7 @@ def main() -> int:
         served, wrote = (sum(result[what] for result in found[run]) for what in ("served_in_a_day", "genuine_senders"))
         _say(f"{run.label}: {served} of {wrote} genuine senders served after {time.monotonic() - began:.0f} s")
     missed: list[Bar] = [bar for run in runs for bar in failures(run, found[run])]
-    page = table(found, options.raid, time.monotonic() - began)
+    page = table(found, options.raid)
     _say(page)
     for bar in missed:
         _say(f"MISSED: {bar}")

@@ -104,6 +104,7 @@ def bound(run: Run, results: Sequence[Mapping[str, Any]]) -> float:
 
 _HEADS = (
     "trace",
+    "seeds",
     "genuine served within a day (worst seed)",
     "within an hour",
     "replies to the raid",
@@ -115,13 +116,11 @@ _HEADS = (
 )
 
 
-def table(found: Mapping[Run, Sequence[Mapping[str, Any]]], raid: int, seconds: float) -> str:
+def table(found: Mapping[Run, Sequence[Mapping[str, Any]]], raid: int) -> str:
     """A page's table: a row for each trace, the worst of its seeds in brackets."""
-    seeds = max((len(results) for results in found.values()), default=0)
     intro = (
-        f"`make raid`: {seeds} seeds of each, {raid:,} messages of a raid among those of 1,010 genuine senders in "
-        "three days, after 14 quiet days; 50 EUR a day at 0.0763 EUR a segment, 60 replies an hour. It took "
-        f"{seconds / 60:.0f} min."
+        f"`make raid`: {raid:,} messages of a raid among those of 1,010 genuine senders in three days, after 14 quiet "
+        "days; 50 EUR a day at 0.0763 EUR a segment, 60 replies an hour. *quiet* is ten days of people alone."
     )
     lines = [intro, "", f"| {' | '.join(_HEADS)} |", f"|{'---|' * len(_HEADS)}"]
     return "\n".join([*lines, *(_row(run, results) for run, results in found.items() if results)])
@@ -141,6 +140,7 @@ def _row(run: Run, results: Sequence[Mapping[str, Any]]) -> str:
     blocked = sum(result["false_blocks"] for result in results)
     cells = (
         run.label,
+        str(len(results)),
         f"{served:.2%} ({worst:.2%})",
         f"{soon:.2%}",
         f"{raid:.0f}",
