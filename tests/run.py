@@ -28,7 +28,8 @@ def pytest(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     0 where it passed or there was nothing to run.
     """
     processes = len(os.sched_getaffinity(0)) + 2
-    command = [sys.executable, "-m", "pytest", "--quiet", f"--numprocesses={processes}", "--dist=worksteal", *arguments]
+    command = [sys.executable, "-m", "pytest", "--quiet", f"--numprocesses={processes}", "--dist=worksteal"]
+    command += ["--durations=25", "--durations-min=5", *arguments]
     status = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
     return 0 if status == _NOTHING_COLLECTED else status
 

@@ -21,6 +21,8 @@ from hotlines.models import Account, EndpointPin, Hotline
 from providers import examining
 from providers.base import right, unknown, wrong
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def well(world: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> World:
@@ -71,7 +73,7 @@ FAULTS: list[tuple[str, Callable[[World, pytest.MonkeyPatch], object], str]] = [
         lambda _world, patch: patch.setattr(
             doctor, "run_checks", lambda **_o: [Error("It is weak.", id="config.E002")]
         ),
-        "config.E002: Weak.",
+        "config.E002: It is weak.",
     ),
     ("address gone", lambda _world, patch: patch.setattr(httpx, "get", no_route), "cannot be reached from here"),
     (

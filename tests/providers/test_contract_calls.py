@@ -15,7 +15,7 @@ from tests.world import SENDER
 from providers import http
 from providers.base import Knowledge, LogEntry, LogQuery, Outcome, OutgoingReply, Unavailable
 
-pytestmark = pytest.mark.usefixtures("own_client")
+pytestmark = [pytest.mark.usefixtures("own_client"), pytest.mark.once]
 
 
 # --- sending ----------------------------------------------------------------------------------------------------------

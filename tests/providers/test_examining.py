@@ -20,7 +20,7 @@ from providers.plivo import Plivo
 from providers.smsgate import EVENTS, SmsGate
 from providers.twilio import Twilio
 
-pytestmark = pytest.mark.usefixtures("own_client")
+pytestmark = [pytest.mark.usefixtures("own_client"), pytest.mark.once]
 
 MESSAGE, CALL = "https://hotline.example.org/hooks/x/t/message/", "https://hotline.example.org/hooks/x/t/call/"
 LINE = Line("+33937000001", MESSAGE, CALL)

@@ -33,7 +33,7 @@ from providers.base import (
 )
 from providers.smsgate import SmsGate
 
-pytestmark = pytest.mark.usefixtures("own_client")
+pytestmark = [pytest.mark.usefixtures("own_client"), pytest.mark.once]
 
 VECTORS = Path(__file__).parent.parent / "vectors/smsgate"
 RECORDED = 1_793_613_600

@@ -27,6 +27,7 @@ from providers.standard import Standard
 
 ROOT = Path(__file__).parents[2]
 VECTOR = json.loads((ROOT / "tests/vectors/standard/standard_webhooks.json").read_text())
+pytestmark = pytest.mark.once
 RECEIVED = contract.whsec("what the gateway signs with, 32 by")
 
 

@@ -24,7 +24,7 @@ from hotlines.models import EndpointPin
 from providers.base import Knowledge, NotVerified, Outcome, OutgoingReply, SignedRequest
 from providers.twilio import Twilio
 
-pytestmark = pytest.mark.usefixtures("own_client")
+pytestmark = [pytest.mark.usefixtures("own_client"), pytest.mark.once]
 
 VECTORS = Path(__file__).parent.parent / "vectors/twilio"
 POSTED = [path.stem for path in sorted(VECTORS.glob("*.json")) if json.loads(path.read_text())["method"] == "POST"]
