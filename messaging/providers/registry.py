@@ -14,6 +14,7 @@ PROVIDERS = {
     "smsgate": "providers.smsgate.SmsGate",
     "standard": "providers.standard.Standard",
     "twilio": "providers.twilio.Twilio",
+    "vonage": "providers.vonage.Vonage",
     "simulator": "providers.simulator.Simulator",
 }
 #: Never offered and never answered where the simulator is off, which production insists on.

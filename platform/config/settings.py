@@ -195,6 +195,8 @@ REPLY_EXPIRY_HOURS = 24
 #: Where Plivo is. Only the demo and tests point elsewhere, and only at this machine.
 PLIVO_API_URL = setting("PLIVO_API_URL", "https://api.plivo.com").rstrip("/")
 TWILIO_API_URL = setting("TWILIO_API_URL", "https://api.twilio.com").rstrip("/")
+#: Vonage has one for each region; https://api-eu.vonage.com keeps messages in Europe.
+VONAGE_API_URL = setting("VONAGE_API_URL", "https://api.nexmo.com").rstrip("/")
 
 # --- money ----------------------------------------------------------------------------------------------------------
 #: The one currency of this platform's prices and budgets, by its ISO 4217 code.

@@ -277,7 +277,8 @@ def test_reports_end_in_the_same_row_in_any_order_and_number(case: Case, tenant:
         Reply.objects.filter(pk=reply.pk).update(**fresh)
         DeliveryReport.objects.all().delete()
         assert {deliver(report) for report in (*order, *order[::-1])} == {200}
-        assert DeliveryReport.objects.values("body_fingerprint").distinct().count() == 3
+        kept = DeliveryReport.objects.values("body_fingerprint").distinct().count()
+        assert kept == len({report.body for report in reports})
         ends.append(Reply.objects.filter(pk=reply.pk).values().get())
     assert ends == [ends[0]] * len(ends)
     end = case.contract.words[case.contract.journey[-1]]
