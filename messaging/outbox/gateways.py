@@ -19,7 +19,8 @@ def note(account_id: int, sign: SignOfLife, now: datetime.datetime) -> None:
     """It lives. What was told of its silence or its battery is over, unless the battery is still low."""
     low = sign.battery is not None and sign.battery < LOW_BATTERY
     said = {"seen_at": now, "battery": sign.battery, "failed": sign.failed}
-    mine = GatewayLife.objects.filter(account=account_id)
+    # One that waited on disk may be older than what is known.
+    mine = GatewayLife.objects.filter(account=account_id, seen_at__lte=now)
     if not mine.update(**said, **({} if low else {"told_at": None})):
         GatewayLife.objects.bulk_create([GatewayLife(account_id=account_id, **said)], ignore_conflicts=True)
 

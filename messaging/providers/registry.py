@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 from .base import Provider
 
 PROVIDERS = {
+    "jasmin": "providers.jasmin.Jasmin",
     "plivo": "providers.plivo.Plivo",
     "smsgate": "providers.smsgate.SmsGate",
     "standard": "providers.standard.Standard",

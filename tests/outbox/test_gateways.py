@@ -100,3 +100,9 @@ def test_the_accounts_page_says_how_it_is(world: World) -> None:
     assert "Battery: 80 %. In the hour before, 2 messages failed there." in shown
     client.force_login(world.south.owner)
     assert client.get(page).status_code in {302, 404}
+
+
+def test_a_ping_that_waited_tells_nothing_new(world: World) -> None:
+    note(world, 10, battery=80)
+    note(world, 5, battery=10)
+    assert (GatewayLife.objects.get().battery, tell(10)) == (80, 0)

@@ -42,11 +42,13 @@ class Proof:
     """What a signature covers, of a provider that documents one.
 
     `url`: a request for one address is refused at another. `body`: altered bytes are refused; without it the token in
-    the path, and the address the request comes from, are all there is. `seconds`: an older one is refused.
+    the path, and the address the request comes from, are all there is. `secret`: it takes one. `seconds`: an older
+    request is refused.
     """
 
     url: bool = True
     body: bool = True
+    secret: bool = True
     seconds: int | None = None
 
 
@@ -104,6 +106,8 @@ class Contract:
     carrier: Callable[[Any], AbstractContextManager[Any]]
     answers: Mapping[str, Knowledge]
     proof: Proof = Proof()
+    #: The same request from somebody else, of a provider that signs with no secret.
+    forged: Callable[[SignedRequest], SignedRequest] | None = None
     #: Words of `words` that follow each other, the last of which is an end.
     journey: tuple[str, str, str] = ("queued", "sent", "delivered")
     #: Whether reports say their order.
