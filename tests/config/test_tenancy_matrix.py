@@ -114,6 +114,7 @@ GET: dict[str, str] = {
     "hotlines_account_history": _ROW,
     "hotlines_account_delete": _NEVER_ROW,
     "hotlines_account_resume_sending": "200 403 403 404 404 302 200",
+    "hotlines_account_connection": "200 403 403 404 404 302 200",
     "replies_replytemplate_changelist": _LIST,
     "replies_replytemplate_add": "200 200 403 200 403 302 200",
     "replies_replytemplate_change": _ROW,
@@ -303,10 +304,10 @@ def test_every_answer_to_a_signed_in_person_is_never_stored(planted: Planted) ->
         assert planted.client("owner").get(address(name, planted))["Cache-Control"] == "no-store"
 
 
-def test_only_the_webhook_page_shows_the_token(planted: Planted) -> None:
+def test_only_the_pages_that_say_what_to_enter_show_the_token(planted: Planted) -> None:
     token = planted.north.hotline.hook_token
     shown = set()
     for name in GET:
         if token in planted.client("owner").get(address(name, planted)).content.decode():
             shown.add(name)
-    assert shown == {"hotlines_hotline_webhook"}
+    assert shown == {"hotlines_hotline_webhook", "hotlines_account_connection"}
