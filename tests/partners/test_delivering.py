@@ -29,7 +29,7 @@ SECOND = datetime.timedelta(seconds=1)
 @pytest.fixture(autouse=True)
 def _here(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.WEBHOOKS_MAY_STAY_HERE = True
-    monkeypatch.setattr(delivering, "_TIMEOUT", 0.5)
+    monkeypatch.setattr(delivering, "_TIMEOUT", 2.0)
     client = delivering.client
     client.cache_clear()
     yield

@@ -28,7 +28,7 @@ def tenant(case: Case, world: World) -> Tenant:
 @pytest.fixture
 def own_client(settings: Any) -> Iterator[None]:
     """A pool of connections that no other test has used, and that gives up soon."""
-    settings.PROVIDER_TIMEOUT = 0.5
+    settings.PROVIDER_TIMEOUT = 2.0
     for client in (http.client, http.guarded):
         client.cache_clear()
     yield
