@@ -101,9 +101,13 @@ def _destination(hotline: Hotline, call: Call, arrival: Arrival) -> str:
 def _said(hook: Hook, call: Call, calls: Calls) -> Speech | None:
     """What this call was answered: a provider that asks again must hear the same."""
     said = Reply.objects.filter(hotline=hook.hotline_id, provider_id=call.id[:128], channel=Channel.CALL).first()
-    if said is None or said.language not in calls.voices:
-        return None
-    return Speech(said.text or "", said.language, calls.voices[said.language])
+    voice = voice_of(calls, said.language) if said else ""
+    return Speech(said.text or "", said.language, voice) if said and voice else None
+
+
+def voice_of(calls: Calls, language: str) -> str:
+    """The provider's voice for a language, that of another country where it has no nearer one; "" for none."""
+    return calls.voices.get(language) or calls.voices.get(languages.base(language), "")
 
 
 def _end(hook: Hook, ended: CallEnded) -> None:
@@ -166,7 +170,7 @@ class _Voice:
         price = ledger.price_of_call(self.hotline.account, minutes(choice.text)) if choice else None
         if choice is None or price is None or not self._booked(price, decision.reply.slot, caller):
             return None
-        self.speech = Speech(choice.text, choice.language, self.calls.voices[choice.language])
+        self.speech = Speech(choice.text, choice.language, voice_of(self.calls, choice.language))
         reply = Reply(uuid=uuid.uuid4(), organization_id=self.hotline.organization_id)
         return {
             "uuid": reply.uuid,
@@ -186,7 +190,7 @@ class _Voice:
 
     def _choice(self, slot: int, caller: Conversation) -> choosing.Choice | None:
         """A text that the provider has a voice for, in the caller's language where there is one."""
-        texts = [text for text in choosing.texts_of(self.hotline) if text.language in self.calls.voices]
+        texts = [text for text in choosing.texts_of(self.hotline) if voice_of(self.calls, text.language)]
         return choosing.choose(
             self.hotline,
             purpose=Purpose.VOICE,

@@ -151,6 +151,14 @@ def test_a_language_without_a_voice_is_not_read_by_another(north: Tenant) -> Non
     assert Reply.objects.get().channel == "sms"
 
 
+def test_a_regions_language_is_read_by_the_voice_of_another(north: Tenant) -> None:
+    ReplyTemplate.objects.filter(hotline=north.hotline, language="fr").update(language="fr-BE")
+    set_to(north, languages=["fr-BE"], default_language="fr-BE")
+    fields = asked(call="c-1")
+    assert heard(north, fields) == heard(north, fields) == "Laissez cette personne tranquille."
+    assert 'language="fr-FR"' in answer(north, fields)
+
+
 # --- one limit --------------------------------------------------------------------------------------------------------
 def test_calls_and_messages_count_together_and_end_in_one_block(north: Tenant) -> None:
     set_to(north, reply_limit=3)
