@@ -15,7 +15,8 @@ from typing import Any
 #: The bins in which new senders are counted, and in which the usual is said.
 BIN = datetime.timedelta(minutes=5)
 BINS_PER_HOUR = 12
-_HOUR = BINS_PER_HOUR * BIN
+#: No zone's hour begins between two quarters of one of UTC.
+_QUARTER = 3 * BIN
 HOURS_PER_WEEK = 168
 _MEMORY = datetime.timedelta(days=14)
 #: So many bins of its own must an hour of the week have before they weigh as much as the mean it leans on: two weeks'.
@@ -95,9 +96,10 @@ class Baseline:
         """New senders between two moments, by nothing but what was seen; 0 of a hotline that has seen nothing."""
         found = 0.0
         while start < end:
-            hour_ends = min(start.replace(minute=0, second=0, microsecond=0) + _HOUR, end)
-            found += self._seen(start.astimezone(zone)) * ((hour_ends - start) / BIN)
-            start = hour_ends
+            begun = start.replace(minute=start.minute - start.minute % 15, second=0, microsecond=0)
+            ends = min(begun + _QUARTER, end)
+            found += self._seen(start.astimezone(zone)) * ((ends - start) / BIN)
+            start = ends
         return found
 
     def _seen(self, local: datetime.datetime) -> float:
