@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Self
 
-from tests import processes
+from tests import migrated, processes
 from tests.services import Guarded, free_port, wait_until
 
 
@@ -30,7 +30,7 @@ class DemoServer:
         self.log = folder / "serve.log"
         self.environment = self._environment(changes)
         self._process: Guarded | None = None
-        processes.manage(self.environment, "migrate", "--verbosity", "0")
+        migrated.migrate(self.environment)
         printed = processes.manage(self.environment, "demo")
         found = re.search(r"password +(\S+)", printed)
         if found is None:

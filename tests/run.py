@@ -10,6 +10,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests import services, with_services  # noqa: E402  this file is run, not imported
+from tests import migrated, services, with_services  # noqa: E402  this file is run, not imported
 
 _NOTHING_COLLECTED = 5
 
@@ -35,13 +36,18 @@ def pytest(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
+    with tempfile.TemporaryDirectory(prefix="paravent-migrated-") as templates:
+        return _both({migrated.SHARED: templates}, arguments)
+
+
+def _both(environment: Mapping[str, str], arguments: Sequence[str]) -> int:
     start = time.monotonic()
     _say("on SQLite")
-    status = pytest(["-m", "not postgresql", *arguments], {})
+    status = pytest(["-m", "not postgresql", *arguments], environment)
     left_out = [line for line in (_missing(services.find_postgresql), _missing(services.find_redis)) if line]
     with services.ended_by_signals(), contextlib.suppress(services.Missing), services.postgresql() as server:
         _say("on PostgreSQL")
-        again = {"PARAVENT_TEST_DATABASE_URL": server.url(), with_services.ONLY_DATABASE: "1"}
+        again = {**environment, "PARAVENT_TEST_DATABASE_URL": server.url(), with_services.ONLY_DATABASE: "1"}
         status = pytest(["-m", "postgresql or not (browser or processes or once)", *arguments], again) or status
     for line in left_out:
         _say(f"LEFT OUT: {line}")

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests import services
+from tests import migrated, services
 from tests.inbox.test_outages import _SEED, Site
-from tests.processes import manage, production, python, static_files
+from tests.processes import production, python, static_files
 from tests.services import free_port
 
 
@@ -29,7 +29,7 @@ def made(folder: Path, *, servers: Path | None = None, **changes: str) -> Iterat
         finally:
             tempfile.tempdir = before
         environment = production(server.create_database("paravent"), folder, **changes)
-        manage(environment, "migrate", "--verbosity", "0")
+        migrated.migrate(environment)
         if "PARAVENT_DEMO" not in changes:  # a demo serves the files from where they lie
             static_files(folder)
         hook_token, token = json.loads(python(environment, "-c", _SEED))

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-from tests import services
+from tests import migrated, services
 from tests.inbox.webhook import headers_of
 from tests.processes import HOST, manage, production, python, static_files, web
 from tests.services import free_port
@@ -91,7 +91,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         except services.Missing as error:
             pytest.skip(str(error))
         environment = production(server.create_database("paravent"), folder)
-        manage(environment, "migrate", "--verbosity", "0")
+        migrated.migrate(environment)
         static_files(folder)
         hook_token, token = json.loads(python(environment, "-c", _SEED))
         yield Site(server, environment, folder, free_port(), hook_token, token)

@@ -15,8 +15,9 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from tests import migrated
 from tests.inbox.webhook import headers_of
-from tests.processes import HOST, manage, production, python, web
+from tests.processes import HOST, production, python, web
 from tests.services import free_port
 from tests.signing import FORM
 from tests.world import message_fields
@@ -92,7 +93,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     environment = production(f"sqlite:///{folder / 'paravent.sqlite3'}", folder, PARAVENT_DEMO="1")
-    manage(environment, "migrate", "--verbosity=0")
+    migrated.migrate(environment)
     hook_token, token = json.loads(python(environment, "-c", _SEED))
     port = free_port()
     with web(environment, port, folder / "log"):

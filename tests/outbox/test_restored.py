@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from django.db.models.signals import post_migrate
 from django.test import Client
 from django.utils import timezone, translation
-from tests import services
+from tests import migrated, services
 from tests.outbox.carrier import Carrier, written
 from tests.outbox.test_workers import Site
 from tests.processes import manage, production
@@ -76,7 +76,7 @@ def restore_over(server: services.PostgreSQL, site: Site, file: Path, folder: Pa
 @pytest.fixture
 def postgresql_site(postgresql_server: services.PostgreSQL, tmp_path: Path) -> Site:
     site = new_site(postgresql_server.create_database(tmp_path.name), tmp_path / "first")
-    manage(site.environment, "migrate", "--verbosity", "0")
+    migrated.migrate(site.environment)
     return site
 
 
@@ -150,7 +150,7 @@ def test_a_restored_sqlite_file_sends_nothing_until_a_person_says_so(
 ) -> None:
     database, copy = tmp_path / "site" / "paravent.sqlite3", tmp_path / "copy"
     site = new_site(f"sqlite:///{database}", tmp_path / "site")
-    manage(site.environment, "migrate", "--verbosity", "0")
+    migrated.migrate(site.environment)
     site.run("seed:2")
     with sqlite3.connect(database) as source, sqlite3.connect(copy) as target:
         source.backup(target)
@@ -169,7 +169,7 @@ def test_a_restored_sqlite_file_sends_nothing_until_a_person_says_so(
 @pytest.mark.processes
 def test_a_moved_sqlite_file_goes_on_when_a_person_says_so(tmp_path: Path) -> None:
     first = new_site(f"sqlite:///{tmp_path / 'first' / 'paravent.sqlite3'}", tmp_path / "first")
-    manage(first.environment, "migrate", "--verbosity", "0")
+    migrated.migrate(first.environment)
     first.run("seed:1")
     with (
         sqlite3.connect(tmp_path / "first" / "paravent.sqlite3") as source,

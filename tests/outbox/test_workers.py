@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests import services
+from tests import migrated, services
 from tests.outbox.worker import KILLED
-from tests.processes import ROOT, manage, production
+from tests.processes import ROOT, production
 
 pytestmark = pytest.mark.processes
 
@@ -58,7 +58,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
         server: services.PostgreSQL = request.getfixturevalue("postgresql_server")
         url = server.create_database(f"workers_{tmp_path.name}")
     environment = production(url, tmp_path, PARAVENT_ENGINE="embedded")
-    manage(environment, "migrate", "--verbosity", "0")
+    migrated.migrate(environment)
     return Site(environment, tmp_path / "ledger")
 
 

@@ -15,6 +15,7 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
+from tests import migrated
 from tests.processes import ROOT, manage, no_static_files, production
 
 from privacy import keys
@@ -161,7 +162,7 @@ def test_without_a_key_the_web_process_does_not_load(tmp_path: Path) -> None:
 @pytest.mark.processes
 def test_with_another_key_than_the_datas_nothing_is_served(tmp_path: Path) -> None:
     environment = production(f"sqlite:///{tmp_path / 'db.sqlite3'}", tmp_path)
-    manage(environment, "migrate", "--verbosity", "0")
+    migrated.migrate(environment)
     no_static_files(tmp_path)
     manage(environment, "shell", "-c", "from privacy import datakeys; datakeys.for_writing(1, 'text', '2026-11')")
     other = {**environment, "PARAVENT_MASTER_KEY": keys.generate()}

@@ -1,0 +1,96 @@
+"""Databases with all migrations, copied from a template: to migrate takes seconds each time, to copy takes none.
+
+`make test` names a folder that all its processes share, so that each kind of database is migrated once.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import functools
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tests import processes, services
+
+SHARED = "PARAVENT_TEST_TEMPLATES"
+#: A copy is another database than its template, which is what sending stops for (`outbox.restored`): it is new.
+_ACCEPTED = "UPDATE outbox_useddatabase SET identity = {}"
+_HERE = (
+    "concat_ws('/', (SELECT system_identifier FROM pg_control_system()), "
+    "(SELECT oid FROM pg_database WHERE datname = current_database()), 'conversations_reply'::regclass::oid)"
+)
+
+
+def migrate(environment: Mapping[str, str]) -> None:
+    """What `manage.py migrate` makes of the empty database that `environment` names. Raises `RuntimeError`."""
+    url = environment.get("PARAVENT_DATABASE_URL", "")
+    if url.startswith("postgres"):
+        _postgresql(environment, url)
+    else:
+        _sqlite(environment, Path(url.removeprefix("sqlite:///") or _default(environment)))
+
+
+def _template(environment: Mapping[str, str], suffix: str) -> Path:
+    """A demo has an application more than production, and its migrations."""
+    return _folder() / f"{'demo' if environment.get('PARAVENT_DEMO') else 'production'}.{suffix}"
+
+
+def _default(environment: Mapping[str, str]) -> str:
+    return f"{environment['PARAVENT_DATA_DIR']}/paravent.sqlite3"
+
+
+def _sqlite(environment: Mapping[str, str], database: Path) -> None:
+    template = _template(environment, "sqlite3")
+    with _alone():
+        if not template.exists():
+            fresh = {"PARAVENT_DATABASE_URL": f"sqlite:///{template}.new", "PARAVENT_DATA_DIR": str(_folder() / "data")}
+            processes.manage({**environment, **fresh}, "migrate", "--verbosity", "0")
+            Path(f"{template}.new").rename(template)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(template, database)
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(_ACCEPTED.format("?"), [f"inode {database.stat().st_ino}"])
+
+
+def _postgresql(environment: Mapping[str, str], url: str) -> None:
+    template = _template(environment, "sql")
+    socket_folder, _, database = url.removeprefix("postgres://paravent@/").rpartition("/")
+    to_server = ["-h", socket_folder, "-U", "paravent", "-d", database]
+    programs = services.find_postgresql()
+    with _alone():
+        if not template.exists():
+            processes.manage(environment, "migrate", "--verbosity", "0")
+            _run(programs / "pg_dump", *to_server, "--no-owner", f"--file={template}.new")
+            Path(f"{template}.new").rename(template)
+            return
+    accepted = f"SET search_path = public; {_ACCEPTED.format(_HERE)}"  # which a dump leaves empty
+    _run(programs / "psql", *to_server, "-Xq1", "-v", "ON_ERROR_STOP=1", "-f", str(template), "-c", accepted)
+
+
+def _run(program: Path, *arguments: str) -> None:
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{program.name}: {done.stderr.strip()}")
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    with (_folder() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@functools.cache
+def _folder() -> Path:
+    if shared := os.environ.get(SHARED):
+        return Path(shared)
+    folder = tempfile.mkdtemp(prefix="paravent-migrated-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
