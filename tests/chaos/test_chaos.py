@@ -35,6 +35,6 @@ def test_nothing_is_lost_and_nothing_is_sent_twice_whatever_dies_on_sqlite() -> 
 
 @pytest.mark.postgresql
 def test_a_retry_on_time_out_is_found() -> None:
-    done = chaos("--retry-on-timeout", "--messages", "400", "--rate", "25", "--scale", "60")
+    done = chaos("--retry-on-timeout", "--messages", "300", "--rate", "25", "--scale", "60")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "the seeded bug was found" in done.stderr

@@ -113,7 +113,7 @@ def _rows(hotline: Hotline) -> list[Any]:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("limit", "delay"), [(1, 0), (2, 0), (2, 3600)])
 @given(steps=STEPS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_way_of_receiving_ends_in_the_same_rows(
     world: World, limit: int, delay: int, steps: list[tuple[str, str, int, bool]]
 ) -> None:

@@ -84,7 +84,7 @@ def finds(machine: type[Path], examples: int = 400) -> bool:
 
 @pytest.mark.long
 def test_the_path_holds_under_every_interleaving(path: type[Path]) -> None:
-    play(path, 40)
+    play(path, 25)
 
 
 # --- the bugs it must find ------------------------------------------------------------------------------------------
