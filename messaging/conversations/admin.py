@@ -28,7 +28,7 @@ from organizations.tenancy import EDIT
 from organizations.widgets import RadioGroup
 from privacy import pseudonyms
 
-from . import blocks, missed, threads
+from . import blocks, missed, number_health, threads
 from .block_file_page import BlockFilePage
 from .models import Block, Conversation
 from .words import BlockCause
@@ -391,4 +391,5 @@ def blocks_of(_request: HttpRequest, hotline: Hotline) -> Mapping[str, Any]:
 
 
 extension.add_panel(extension.Panel("conversations/blocks_panel.html", blocks_of))
+extension.add_panel(number_health.PANEL)
 extension.add_panel(missed.PANEL)
