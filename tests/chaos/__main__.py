@@ -111,14 +111,21 @@ def _loaded(stage: Stage, load: generator.Generator, wanted: plan.Plan, options:
     stage.fleet.stop()
     calls, resets = evidence.calls(stage.ledger, load.began)
     killed = Counter(f"kill -9 at {point}" for point in points.fired(stage.armed))
-    # granian ends a web process whose workers die too fast, and Celery a worker in its task when the broker dies: both
-    # are started again by whoever started them. Nothing else may end.
+    # granian ends a web process whose workers die too fast, and Celery a worker in its task when the broker dies, or
+    # when one of its processes was killed while it started: whoever started them starts them again. Nothing else may.
     ended = Counter(stage.fleet.ended_alone)
     of_web, of_worker = (
         sum(times for name, times in ended.items() if name.startswith(kind)) for kind in ("web", "worker")
     )
-    spared = measure.redis if stage.redis is not None else 0
-    alone = {name: times for name, times in ended.items() if not name.startswith("web")}
+    brokers = measure.redis if stage.redis is not None else 0
+    child_kills = sum(killed.values()) + director.done[faults.CHILD_OF_WORKER]
+    alone = {
+        name: times
+        for name, times in ended.items()
+        if not name.startswith("web")
+        and times
+        > (brokers + min(child_kills, _lost_at_start(stage.fleet.log(name))) if name.startswith("worker") else 0)
+    }
     return Evidence(
         plan=wanted,
         attempts=load.attempts,
@@ -130,13 +137,20 @@ def _loaded(stage: Stage, load: generator.Generator, wanted: plan.Plan, options:
         outages=director.outages,
         drained=drained,
         missed_faults=list(faults.missed(director)),
-        ended_alone=[f"{name}: {t}" for name, t in alone.items() if t > spared or not name.startswith("worker")],
+        ended_alone=[f"{name}: {times}" for name, times in alone.items()],
         faults={
             **killed,
             **director.done,
             "web processes that ended because their workers were killed": of_web,
-            "workers that ended because Redis was killed": of_worker,
+            "workers that ended because Redis, or one of their processes, was killed": of_worker,
         },
+    )
+
+
+def _lost_at_start(log: Path) -> int:
+    """How often Celery ended this worker because a process of its pool died before the worker was ready."""
+    return log.read_text(errors="replace").count(
+        "Unrecoverable error: WorkerLostError('Could not start worker processes')"
     )
 
 

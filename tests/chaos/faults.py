@@ -191,7 +191,7 @@ class Director:
                 self._pause(_RESPITE)
             case "kill child":
                 if self.fleet.kill_child(fault.argument):
-                    self.done[f"kill -9 of one process of {_kind(fault.argument)}"] += 1
+                    self.done[_child_of(_kind(fault.argument))] += 1
             case "crash":
                 self._outage(0.0, full=False)
             case "outage":
@@ -238,6 +238,13 @@ class Director:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stop.wait(min(_TICK, left)):
             self.fleet.tend()
+
+
+def _child_of(kind: str) -> str:
+    return f"kill -9 of one process of {kind}"
+
+
+CHILD_OF_WORKER = _child_of("worker")
 
 
 def _kind(name: str) -> str:
