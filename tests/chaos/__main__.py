@@ -110,22 +110,13 @@ def _loaded(stage: Stage, load: generator.Generator, wanted: plan.Plan, options:
         drained = _drained(stage, load)
     stage.fleet.stop()
     calls, resets = evidence.calls(stage.ledger, load.began)
-    killed = Counter(f"kill -9 at {point}" for point in points.fired(stage.armed))
-    # granian ends a web process whose workers die too fast, and Celery a worker in its task when the broker dies, or
-    # when one of its processes was killed while it started: whoever started them starts them again. Nothing else may.
+    fired = points.fired(stage.armed)
     ended = Counter(stage.fleet.ended_alone)
     of_web, of_worker = (
         sum(times for name, times in ended.items() if name.startswith(kind)) for kind in ("web", "worker")
     )
-    brokers = measure.redis if stage.redis is not None else 0
-    child_kills = sum(killed.values()) + director.done[faults.CHILD_OF_WORKER]
-    alone = {
-        name: times
-        for name, times in ended.items()
-        if not name.startswith("web")
-        and times
-        > (brokers + min(child_kills, _lost_at_start(stage.fleet.log(name))) if name.startswith("worker") else 0)
-    }
+    pool_kills = sum(point in points.IN_WORKER for point in fired) + director.done[faults.child_of("worker")]
+    redis_kills = measure.redis if stage.redis is not None else 0
     return Evidence(
         plan=wanted,
         attempts=load.attempts,
@@ -137,20 +128,13 @@ def _loaded(stage: Stage, load: generator.Generator, wanted: plan.Plan, options:
         outages=director.outages,
         drained=drained,
         missed_faults=list(faults.missed(director)),
-        ended_alone=[f"{name}: {times}" for name, times in alone.items()],
+        ended_alone=evidence.ended_alone(ended, redis_kills, pool_kills, stage.fleet.log),
         faults={
-            **killed,
+            **Counter(f"kill -9 at {point}" for point in fired),
             **director.done,
             "web processes that ended because their workers were killed": of_web,
             "workers that ended because Redis, or one of their processes, was killed": of_worker,
         },
-    )
-
-
-def _lost_at_start(log: Path) -> int:
-    """How often Celery ended this worker because a process of its pool died before the worker was ready."""
-    return log.read_text(errors="replace").count(
-        "Unrecoverable error: WorkerLostError('Could not start worker processes')"
     )
 
 

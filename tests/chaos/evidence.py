@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -143,6 +143,29 @@ def unbalanced(database: Database) -> list[str]:
         for number, money, messages, owed, replies in database.rows(_BUDGETS)
         if (int(money), int(messages)) != (int(owed), int(replies))
     ]
+
+
+def ended_alone(
+    ended: Mapping[str, int], redis_kills: int, pool_kills: int, log: Callable[[str], Path]
+) -> Sequence[str]:
+    """The processes that ended more often than the faults explain, each with how often it did.
+
+    granian ends a web process whose workers die too fast, and Celery a worker in its task when the broker dies, or when
+    a process of its pool was killed before it was ready: whoever started them starts them again. Nothing else may end.
+    """
+    found = []
+    for name, times in ended.items():
+        if name.startswith("web"):
+            continue
+        explained = redis_kills + min(pool_kills, _lost_at_start(log(name))) if name.startswith("worker") else 0
+        if times > explained:
+            found.append(f"{name}: {times}")
+    return found
+
+
+def _lost_at_start(log: Path) -> int:
+    reason = "Unrecoverable error: WorkerLostError('Could not start worker processes')"
+    return log.read_text(errors="replace").count(reason)
 
 
 def still_open(database: Database) -> int:

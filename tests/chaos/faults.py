@@ -191,7 +191,7 @@ class Director:
                 self._pause(_RESPITE)
             case "kill child":
                 if self.fleet.kill_child(fault.argument):
-                    self.done[_child_of(_kind(fault.argument))] += 1
+                    self.done[child_of(_kind(fault.argument))] += 1
             case "crash":
                 self._outage(0.0, full=False)
             case "outage":
@@ -240,11 +240,9 @@ class Director:
             self.fleet.tend()
 
 
-def _child_of(kind: str) -> str:
+def child_of(kind: str) -> str:
+    """Under which name `Director.done` counts the kills of single processes of such a server."""
     return f"kill -9 of one process of {kind}"
-
-
-CHILD_OF_WORKER = _child_of("worker")
 
 
 def _kind(name: str) -> str:
