@@ -97,8 +97,7 @@ def _loaded(stage: Stage, load: generator.Generator, wanted: plan.Plan, options:
         stage.redis,
         stage.armed,
         stage.small_disk,
-        lambda: load.share,
-        lambda: load.now,
+        load,
         measure,
         coming,
     )

@@ -15,6 +15,7 @@ from typing import Protocol, Self
 from tests import processes
 from tests.chaos import disk, points
 from tests.chaos.evidence import Outage
+from tests.chaos.generator import Generator
 from tests.chaos.verdict import FULL_DISK
 from tests.fleet import Fleet
 from tests.services import PostgreSQL, Redis
@@ -135,8 +136,7 @@ class Director:
     armed: Path
     #: The folder of one web process, on a disk that can be full; None where there is none.
     small_disk: Path | None
-    share: Callable[[], float]
-    now: Callable[[], float]
+    load: Generator
     measure: Measure
     faults: list[Fault]
     outages: list[Outage] = field(default_factory=list)
@@ -171,7 +171,7 @@ class Director:
         try:
             while not self._stop.wait(_TICK):
                 self.fleet.tend()
-                while self.faults and self.faults[0].at <= self.share() and not self._stop.is_set():
+                while self.faults and self.faults[0].at <= self.load.share and not self._stop.is_set():
                     fault = self.faults[0]
                     if fault.name == "point" and (self.armed / fault.argument).exists():
                         break  # the last one of this name has not been reached yet
@@ -181,7 +181,10 @@ class Director:
 
     def _do(self, fault: Fault) -> None:
         # Nothing more happens to a site that is down as a whole: it would prove nothing.
-        self._until(lambda: self._answer(every=fault.name == "outage"))
+        if fault.name == "outage":
+            self._all_answer()
+        else:
+            self._until(lambda: self._answer(every=False))
         match fault.name:
             case "point":
                 points.arm(self.armed, fault.argument)
@@ -206,22 +209,32 @@ class Director:
     def _outage(self, seconds: float, *, full: bool) -> None:
         """The database is away for a while; in the long outage one web process's disk is full from its middle on."""
         seconds = max(seconds, self.database.least_seconds)
-        start = self.now()
+        start = self.load.now
         self.database.stop()
         if full:
             for point in points.IN_OUTAGE:
                 points.arm(self.armed, point)
         self._pause(seconds / 2)
         if full and self.small_disk is not None:
-            self._until(lambda: self._answer(every=True))  # a process that is dead meets no full disk
+            self._all_answer()  # a process that is dead meets no full disk
+            refused = self.load.refused
             disk.fill(self.small_disk)
             self.done[FULL_DISK] += 1
+            self._until(lambda: self.load.refused > refused)
         self._pause(seconds / 2)
         self.database.start()
-        self.outages.append(Outage(start, self.now()))
+        self.outages.append(Outage(start, self.load.now))
         self.done[self.database.what] += 1
         if full and self.small_disk is not None:
             disk.empty(self.small_disk)
+
+    def _all_answer(self) -> None:
+        """Wait for every web process, and the load with it: on a slow machine it would be over before the outage is."""
+        self.load.held = True
+        try:
+            self._until(lambda: self._answer(every=True))
+        finally:
+            self.load.held = False
 
     def _answer(self, *, every: bool) -> bool:
         """Whether one web process, or every one, answers now."""

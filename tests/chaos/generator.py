@@ -120,6 +120,8 @@ class Generator:
     waiting: Sequence[_Parcel]
     attempts: list[Attempt] = field(default_factory=list)
     began: float = 0.0
+    #: While any thread sets this nothing is delivered; what is left comes later by so much.
+    held: bool = False
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.manner.seed + 1)
@@ -134,6 +136,7 @@ class Generator:
         self._queues: list[deque[_Parcel]] = [deque() for _ in self.ports]
         self._pauses = [pause / self.manner.scale for pause in PAUSES]
         self._zero = 0.0
+        self._held_for = 0.0
 
     @property
     def share(self) -> float:
@@ -144,6 +147,11 @@ class Generator:
     def now(self) -> float:
         return time.perf_counter() - self._zero
 
+    @property
+    def refused(self) -> int:
+        """How many requests were answered 503; any thread may ask."""
+        return sum(attempt.status == 503 for attempt in self.attempts)
+
     def run(self, tick: Callable[[], None] = lambda: None) -> None:
         """Deliver everything. `tick` is called now and then, in this thread, and must be quick."""
         for parcel in self.waiting:
@@ -153,11 +161,13 @@ class Generator:
         self.began, self._zero = time.time(), time.perf_counter()
         looked = 0.0
         try:
-            while (self._events or self._in_flight) and self.now < ends:
-                while self._events and self._events[0][0] <= self.now:
+            while (self._events or self._in_flight) and self._load_time < ends:
+                began, held = self.now, self.held
+                while self._events and self._events[0][0] <= self._load_time and not held:
                     self._dispatch(heapq.heappop(self._events)[2])
-                wait = self._events[0][0] - self.now if self._events else _LOOK_EVERY
+                wait = self._events[0][0] - self._load_time if self._events and not held else _LOOK_EVERY
                 self._receive(max(0.0, min(_LOOK_EVERY, wait)))
+                self._held_for += self.now - began if held else 0.0
                 if self.now - looked >= _LOOK_EVERY:
                     looked = self.now
                     self._look_at_the_time()
@@ -168,10 +178,16 @@ class Generator:
             self._selector.close()
 
     @property
+    def _load_time(self) -> float:
+        """Seconds of load: what was held back is not counted."""
+        return self.now - self._held_for
+
+    @property
     def _in_flight(self) -> bool:
         return any(self._queues) or len(self._lines) > sum(map(len, self._idle))
 
     def _later(self, due: float, parcel: _Parcel) -> None:
+        """Deliver it at that second of load."""
         parcel.due = due
         self._sequence += 1
         heapq.heappush(self._events, (due, self._sequence, parcel))
@@ -238,12 +254,12 @@ class Generator:
         self.attempts.append(Attempt(parcel.sms.id, parcel.copy, parcel.web, start, end, status, parcel.tries))
         if not 200 <= status < 300:
             parcel.web = self._chance.randrange(len(self.ports))
-            self._later(end + self._pauses[min(parcel.tries, len(self._pauses)) - 1], parcel)
+            self._later(self._load_time + self._pauses[min(parcel.tries, len(self._pauses)) - 1], parcel)
             return
         self._accepted.add(parcel.sms.id)
         copy = self._copies.pop(parcel.sms.id, None)
         if copy is not None:
-            self._later(end + (copy.after or 0.0), copy)
+            self._later(self._load_time + (copy.after or 0.0), copy)
 
     def _look_at_the_time(self) -> None:
         for line in list(self._lines):
