@@ -11,7 +11,7 @@ from outbox import gateways, reports
 from providers import registry
 from providers.base import DeliveryReport, Provider, SignOfLife, Unusable
 
-from . import calls, receive, rows, unreadable
+from . import calls, parts, receive, rows, unreadable
 from .arrival import Arrival
 from .hooks import Hook
 from .receive import Later, Receipt
@@ -44,6 +44,8 @@ def _message(hook: Hook, speaker: Provider, arrival: Arrival, *, may_wait: bool)
         log.warning("unreadable message on hotline %s: %s", hook.hotline_id, error)
         return unreadable.keep(hook, arrival.signed.body, str(error), arrival.verification, arrival.received_at)
     message = dataclasses.replace(found, received_at=arrival.received_at)
+    if message.part is not None:
+        return parts.take(hook, message, message.part, arrival.verification)
     return receive.receive(hook, message, arrival.verification, may_wait=may_wait)
 
 

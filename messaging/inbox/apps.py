@@ -9,7 +9,8 @@ class InboxConfig(AppConfig):
     def ready(self) -> None:
         from outbox import sweeps
 
-        from . import hooks, reconcile
+        from . import hooks, parts, reconcile
 
         hooks.connect()
         sweeps.add(sweeps.Sweep(reconcile.reconcile_inbound, every=60.0, aside=True))
+        sweeps.add(sweeps.Sweep(parts.join_late_parts, every=15.0))

@@ -53,7 +53,7 @@ def _row(arrival: Arrival, find: Callable[[int], Hook | None]) -> sql.Values | N
         message = registry.get(arrival.provider).parse_message(arrival.signed)
     except (Unusable, registry.UnknownProvider):
         return None
-    if not isinstance(message, InboundMessage):
+    if not isinstance(message, InboundMessage) or message.part is not None:
         return None
     if not rows.addressed_to(hook, message) or keyword(message.text) is Keyword.STOP:
         return None

@@ -56,11 +56,23 @@ class Verification:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Which part of a long message something is, from 1 to `total`; the sender's `reference` is common to all of them.
+
+    The reference is one byte or two (3GPP TS 23.040, 9.2.3.24.1): he uses it again, perhaps soon.
+    """
+
+    reference: str
+    number: int
+    total: int
+
+
+@dataclass(frozen=True)
 class InboundMessage:
     """One message as a provider delivered it: `sender` and `recipient` as written there, `text` as clean Unicode.
 
     `recipient` is None where the provider does not say it; `national` says that numbers of the hotline's own country
-    may be written without its code.
+    may be written without its code; `part` is set by a provider that delivers the parts of a long message one by one.
     """
 
     id: str
@@ -72,6 +84,7 @@ class InboundMessage:
     units: int = 1
     cost: decimal.Decimal | None = None
     national: bool = False
+    part: Part | None = None
     raw: Mapping[str, str] = field(default_factory=dict)
 
 

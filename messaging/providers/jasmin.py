@@ -12,11 +12,10 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import gsm0338  # noqa: F401  it registers the codec
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from . import examining, http
+from . import examining, gsm, http
 from .base import (
     Acknowledgement,
     Calls,
@@ -41,14 +40,13 @@ from .base import (
 )
 from .parsing import clean_text, single_fields
 
-_GSM = "gsm03.38"
 #: SMPP 3.4, 5.2.19, and GSM 03.38, 4: what the data coding says of the alphabet. Classes and "flash" change nothing.
 _ALPHABETS = {
-    0: _GSM,
+    0: gsm.CODEC,
     1: "ascii",
     3: "latin-1",
     8: "utf-16-be",
-    **dict.fromkeys((*range(16, 20), *range(240, 244)), _GSM),
+    **dict.fromkeys((*range(16, 20), *range(240, 244)), gsm.CODEC),
 }
 _ALPHABETS |= dict.fromkeys(range(24, 28), "utf-16-be")
 #: Minutes after which the operator gives a reply up.
@@ -189,10 +187,10 @@ def _is_among(client: str, addresses: str) -> bool:
 
 def _written(text: str) -> dict[str, str]:
     """In GSM 03.38 where it has all the characters, otherwise in UTF-16."""
-    try:
-        return {"coding": "0", "hex-content": text.encode(_GSM).hex()}
-    except UnicodeError:
-        return {"coding": "8", "hex-content": text.encode("utf-16-be").hex()}
+    septets = gsm.encoded(text)
+    if septets is not None:
+        return {"coding": "0", "hex-content": septets.hex()}
+    return {"coding": "8", "hex-content": text.encode("utf-16-be").hex()}
 
 
 def _judged(answer: http.Answer) -> Outcome | None:

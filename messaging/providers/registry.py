@@ -16,6 +16,7 @@ PROVIDERS = {
     "standard": "providers.standard.Standard",
     "twilio": "providers.twilio.Twilio",
     "vonage": "providers.vonage.Vonage",
+    "vonage_sms": "providers.vonage_sms.VonageSms",
     "simulator": "providers.simulator.Simulator",
 }
 #: Never offered and never answered where the simulator is off, which production insists on.

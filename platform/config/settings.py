@@ -197,6 +197,7 @@ PLIVO_API_URL = setting("PLIVO_API_URL", "https://api.plivo.com").rstrip("/")
 TWILIO_API_URL = setting("TWILIO_API_URL", "https://api.twilio.com").rstrip("/")
 #: Vonage has one for each region; https://api-eu.vonage.com keeps messages in Europe.
 VONAGE_API_URL = setting("VONAGE_API_URL", "https://api.nexmo.com").rstrip("/")
+VONAGE_SMS_API_URL = setting("VONAGE_SMS_API_URL", "https://rest.nexmo.com").rstrip("/")
 
 # --- money ----------------------------------------------------------------------------------------------------------
 #: The one currency of this platform's prices and budgets, by its ISO 4217 code.

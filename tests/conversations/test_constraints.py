@@ -17,6 +17,7 @@ from tests.world import World
 from conversations.models import Block, Conversation, DeliveryReport, Message, Reply
 from hotlines.models import Account, EndpointPin, Hotline, StateChange
 from hotlines.policy import MAX_REPLY_LIMIT
+from inbox.models import MessagePart
 from organizations.models import Invitation, Member, Organization
 from outbox.models import Summary, SweepTurn, UsedDatabase
 from partners import events
@@ -200,6 +201,23 @@ def two_defaults(rows: Rows) -> None:
         again(rows.template, hotline=None)
 
 
+def part(rows: Rows) -> MessagePart:
+    """An open one, of two."""
+    return MessagePart.objects.create(
+        organization=rows.world.north.organization,
+        hotline=rows.hotline,
+        account=rows.world.north.account,
+        group=b"g" * 16,
+        number=1,
+        total=2,
+        provider_id="part",
+        nonce_hash=b"p" * 16,
+        content_sealed=b"sealed",
+        received_at=NOW,
+        stored_at=NOW,
+    )
+
+
 def spending(rows: Rows) -> Spending:
     return Spending.objects.create(
         scope="hotline",
@@ -318,6 +336,11 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "conversation_block_has_cause": lambda rows: set_to(rows.conversation, blocked_until=NOW),
     "conversation_block_cause_known": lambda rows: set_to(rows.conversation, blocked_until=NOW, block_cause="mood"),
     "conversation_episode_from_one": lambda rows: set_to(rows.conversation, episode=0),
+    "part_once_per_provider_id": lambda rows: again(part(rows), nonce_hash=None, number=2),
+    "part_nonce_once": lambda rows: again(part(rows), provider_id="second", number=2),
+    "part_once_in_open_group": lambda rows: again(part(rows), provider_id="second", nonce_hash=None, number=1),
+    "part_number_in_total": lambda rows: set_to(part(rows), number=3),
+    "part_open_has_content": lambda rows: set_to(part(rows), content_sealed=None),
     "message_once_per_provider_id": lambda rows: again(rows.message, nonce_hash=b"m" * 16),
     "message_nonce_once": lambda rows: again(rows.message, provider_id="second"),
     "message_blocked_without_content": lambda rows: set_to(rows.message, disposition="blocked"),

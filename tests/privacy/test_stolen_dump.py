@@ -7,17 +7,22 @@ import hashlib
 import secrets
 import shutil
 import subprocess
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from tests.signing import post_message
 from tests.world import World, build_world, message_fields
 
 from conversations.models import Message, Reply
 from hotlines.models import Account
+from inbox import hooks, parts
+from inbox.models import MessagePart
 from outbox import sweeps
+from providers.base import InboundMessage, Part, Verification
 
 PLANTED = 200
 
@@ -74,7 +79,13 @@ def planted(transactional_db: None) -> tuple[World, list[str]]:
     template = world.north.hotline.reply_templates.get(language="fr").text
     assert Reply.objects.filter(state="released").count() == PLANTED
     assert {reply.text for reply in Reply.objects.all()[:3]} == {template}
-    return world, [*numbers, *texts, world.north.token, world.south.token]
+    waiting = ("33639979999", f"canari{secrets.token_hex(8)}")
+    hook = hooks.of_hotline(world.north.hotline.pk)
+    assert hook is not None
+    half = InboundMessage(str(uuid.uuid4()), waiting[0], None, waiting[1], timezone.now(), part=Part("1", 1, 2))
+    parts.take(hook, half, Part("1", 1, 2), Verification("sha256"))
+    assert MessagePart.objects.filter(content_sealed__isnull=False).count() == 1
+    return world, [*numbers, *texts, *waiting, world.north.token, world.south.token]
 
 
 def test_a_dump_tells_no_number_no_text_and_no_secret(planted: tuple[World, list[str]], tmp_path: Path) -> None:

@@ -42,13 +42,14 @@ class Proof:
     """What a signature covers, of a provider that documents one.
 
     `url`: a request for one address is refused at another. `body`: altered bytes are refused; without it the token in
-    the path, and the address the request comes from, are all there is. `secret`: it takes one. `seconds`: an older
-    request is refused.
+    the path, and the address the request comes from, are all there is. `secret`: it takes one. `header`: it stands in
+    one. `seconds`: an older request is refused.
     """
 
     url: bool = True
     body: bool = True
     secret: bool = True
+    header: bool = True
     seconds: int | None = None
 
 
