@@ -12,6 +12,7 @@ from typing import Any
 import django_ratelimit.core
 import pytest
 from django.core.cache import caches
+from hypothesis import settings as hypothesis_settings
 from tests.with_services import postgresql_server, pytest_collection_modifyitems, redis_url
 from tests.world import World, build_world
 
@@ -22,6 +23,10 @@ from privacy import datakeys, peppers
 from shield import detector, judge
 
 pytest_plugins = ["tests.demo_pages", "tests.order"]
+
+# How long an example takes says how busy the machine is.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 _connect = socket.socket.connect
 

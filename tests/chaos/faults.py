@@ -220,7 +220,7 @@ class Director:
             refused = self.load.refused
             disk.fill(self.small_disk)
             self.done[FULL_DISK] += 1
-            self._until(lambda: self.load.refused > refused)
+            self._until(lambda: self.load.refused > refused or self.load.over)
         self._pause(seconds / 2)
         self.database.start()
         self.outages.append(Outage(start, self.load.now))

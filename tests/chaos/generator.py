@@ -122,6 +122,8 @@ class Generator:
     began: float = 0.0
     #: While any thread sets this nothing is delivered; what is left comes later by so much.
     held: bool = False
+    #: Nothing is delivered any more.
+    over: bool = False
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.manner.seed + 1)
@@ -173,6 +175,7 @@ class Generator:
                     self._look_at_the_time()
                     tick()
         finally:
+            self.over = True
             for line in list(self._lines):
                 self._drop(line)
             self._selector.close()

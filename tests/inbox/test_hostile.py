@@ -23,7 +23,7 @@ from providers.parsing import parse_form
 from providers.plivo import Plivo, sign_v3
 
 TEXTS = samples("encoding", "length", "unicode", "injection")
-GENERATED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+GENERATED = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def post_bytes(world: World, body: bytes, scheme: str = "v3", nonce: str | None = None) -> int:
