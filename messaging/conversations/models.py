@@ -36,7 +36,7 @@ def _channel(name: Any) -> models.CharField[Any, Any]:
 class Conversation(models.Model):
     """One sender on one hotline: counters, language, opt-out, current episode and block."""
 
-    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    uuid = models.UUIDField(default=uuid.uuid4, editable=False)  # its sealed number is bound to it
     organization = models.ForeignKey(Organization, related_name="+", verbose_name=_("organization"), **_SHARED)
     hotline = models.ForeignKey(Hotline, related_name="conversations", verbose_name=_("hotline"), **_SHARED)
     #: `privacy.pseudonyms`: who it is, without saying who it is.

@@ -330,7 +330,6 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "template_not_empty": lambda rows: set_to(rows.template, text=""),
     "template_purpose_known": lambda rows: set_to(rows.template, purpose="poem"),
     # conversations
-    "Conversation.uuid": lambda rows: again(rows.conversation, sender_key=b"t" * 16, uuid=rows.conversation.uuid),
     "conversation_once_per_sender": lambda rows: again(rows.conversation),
     "conversation_slots_within_messages": lambda rows: set_to(rows.conversation, slots_used=3),
     "conversation_block_has_cause": lambda rows: set_to(rows.conversation, blocked_until=NOW),
