@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
 from hotlines.models import Account, Hotline
@@ -23,6 +24,7 @@ from organizations.models import Organization
 from organizations.tenancy import ScopedQuerySet
 from privacy import masking, pseudonyms, vault
 
+from . import among  # noqa: F401  it registers its lookup
 from .words import BlockCause, Channel, Disposition, ReplyPurpose, ReplyState
 
 Q = models.Q
@@ -46,10 +48,10 @@ class Conversation(models.Model):
     sender_sealed = models.BinaryField(null=True)
     #: The language the sender last wrote in, where a message told.
     language = models.CharField(_("language"), max_length=12, blank=True)
-    messages_received = models.PositiveIntegerField(_("messages"), default=1)
+    messages_received = models.IntegerField(_("messages"), default=1)
     first_message_at = models.DateTimeField(_("first message"))
     last_message_at = models.DateTimeField(_("last message"))
-    episode = models.PositiveIntegerField(_("episode"), default=1)
+    episode = models.IntegerField(_("episode"), default=1)
     episode_started_at = models.DateTimeField()
     slots_used = models.PositiveSmallIntegerField(_("replies in this episode"), default=0)
     #: When the delayed reply is due that keeps later messages from getting one of their own.
@@ -70,18 +72,14 @@ class Conversation(models.Model):
                 name="conversation_slots_within_messages",
             ),
             models.CheckConstraint(
-                condition=Q(blocked_until__isnull=True, block_cause="")
-                | (Q(blocked_until__isnull=False) & ~Q(block_cause="")),
-                name="conversation_block_has_cause",
+                condition=Exact(Q(block_cause=""), Q(blocked_until__isnull=True)), name="conversation_block_has_cause"
             ),
             models.CheckConstraint(
-                condition=Q(block_cause__in=["", "limit", "stop", "person"]), name="conversation_block_cause_known"
+                condition=Q(block_cause__among=["", "limit", "stop", "person"]), name="conversation_block_cause_known"
             ),
             models.CheckConstraint(condition=Q(episode__gte=1), name="conversation_episode_from_one"),
         ]
-        indexes: ClassVar = [
-            models.Index(fields=["organization", "-last_message_at"], name="conversation_latest"),
-        ]
+        indexes: ClassVar = [models.Index(fields=["organization", "-last_message_at"], name="conversation_latest")]
 
     def __str__(self) -> str:
         return self.pseudonym
@@ -143,19 +141,20 @@ class Message(models.Model):
             models.UniqueConstraint(fields=["hotline", "provider_id"], name="message_once_per_provider_id"),
             models.UniqueConstraint(fields=["account", "nonce_hash"], name="message_nonce_once"),
             models.CheckConstraint(
-                condition=~Q(disposition__in=["blocked", "limit", "stopped"]) | Q(text_sealed__isnull=True),
+                condition=~Q(disposition__among=["blocked", "limit", "stopped"]) | Q(text_sealed__isnull=True),
                 name="message_blocked_without_content",
             ),
             models.CheckConstraint(
-                condition=Q(disposition__in=["unreadable", "missed"], conversation__isnull=True)
-                | (~Q(disposition__in=["unreadable", "missed"]) & Q(conversation__isnull=False)),
+                condition=Exact(Q(disposition__among=["unreadable", "missed"]), Q(conversation__isnull=True)),
                 name="message_has_conversation",
             ),
             models.CheckConstraint(
                 condition=~Q(disposition="missed") | Q(text_sealed__isnull=True, nonce_hash__isnull=True),
                 name="message_missed_without_content",
             ),
-            models.CheckConstraint(condition=Q(disposition__in=Disposition.values), name="message_disposition_known"),
+            models.CheckConstraint(
+                condition=Q(disposition__among=Disposition.values), name="message_disposition_known"
+            ),
             models.CheckConstraint(condition=Q(channel="call") | Q(seconds__isnull=True), name="message_call_seconds"),
         ]
         indexes: ClassVar = [
@@ -195,8 +194,8 @@ class Reply(models.Model):
     message = models.OneToOneField(Message, models.PROTECT, related_name="reply", verbose_name=_("message"))
     #: A call's is spoken in the moment it is decided; all others are sent.
     channel = _channel(_("answered by"))
-    episode = models.PositiveIntegerField(_("episode"))
-    slot = models.PositiveSmallIntegerField(_("slot"))
+    episode = models.IntegerField(_("episode"))
+    slot = models.SmallIntegerField(_("slot"))
     purpose = models.CharField(_("purpose"), max_length=8, choices=Purpose)
     #: Whether its safety delay keeps later messages waiting for it.
     delayed = models.BooleanField(default=False)
@@ -208,8 +207,8 @@ class Reply(models.Model):
     due_at = models.DateTimeField(_("due"))
     language = models.CharField(_("language"), max_length=12, blank=True)
     text_sealed = models.BinaryField(null=True)
-    segments = models.PositiveSmallIntegerField(_("segments"), null=True)
-    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    segments = models.SmallIntegerField(_("segments"), null=True)
+    attempts = models.SmallIntegerField(_("attempts"), default=0)
     claimed_at = models.DateTimeField(null=True)
     #: A random value of the worker that claimed it; the outcome is written only while it still stands.
     claim_token = models.UUIDField(null=True)
@@ -228,7 +227,7 @@ class Reply(models.Model):
     #: A code of the provider or a short word of ours, never a number or a text.
     detail = models.CharField(_("detail"), max_length=60, blank=True)
     delivery = models.CharField(_("delivery"), max_length=12, blank=True)
-    delivery_sequence = models.PositiveIntegerField(default=0)
+    delivery_sequence = models.IntegerField(default=0)
     error_code = models.CharField(_("error code"), max_length=16, blank=True)
     cost = models.DecimalField(_("cost"), max_digits=12, decimal_places=5, null=True)
 
@@ -254,14 +253,15 @@ class Reply(models.Model):
                 fields=["hotline", "provider_id"], condition=~Q(provider_id=""), name="reply_provider_id_once"
             ),
             models.CheckConstraint(condition=Q(slot__gte=1, slot__lte=MAX_REPLY_LIMIT), name="reply_slot_in_range"),
-            models.CheckConstraint(condition=Q(purpose__in=["reply", "final", "help"]), name="reply_purpose_known"),
-            models.CheckConstraint(condition=Q(state__in=ReplyState.values), name="reply_state_known"),
+            models.CheckConstraint(condition=Q(purpose__among=["reply", "final", "help"]), name="reply_purpose_known"),
+            models.CheckConstraint(condition=Q(state__among=ReplyState.values), name="reply_state_known"),
             models.CheckConstraint(
-                condition=~Q(state__in=["released", "claimed", "unknown"]) | Q(text_sealed__isnull=False),
+                condition=~Q(state__among=["released", "claimed", "unknown"]) | Q(text_sealed__isnull=False),
                 name="reply_released_has_text",
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=["claimed", "unknown"]) | Q(claimed_at__isnull=False, claim_token__isnull=False),
+                condition=~Q(state__among=["claimed", "unknown"])
+                | Q(claimed_at__isnull=False, claim_token__isnull=False),
                 name="reply_claim_has_owner",
             ),
             models.CheckConstraint(
@@ -279,7 +279,7 @@ class Reply(models.Model):
                 name="reply_reservation_whole",
             ),
             models.CheckConstraint(
-                condition=Q(delivery__in=["", "queued", "sent", "delivered", "undelivered", "failed"]),
+                condition=Q(delivery__among=["", "queued", "sent", "delivered", "undelivered", "failed"]),
                 name="reply_delivery_known",
             ),
         ]

@@ -118,8 +118,9 @@ def receive(
     replacing = False
     while True:
         try:
-            draft = _draft(hook, message, row, sender, pseudonym, said, _chance() if chance is None else chance)
-            draft = dataclasses.replace(draft, speaker=speaker)
+            draft = _draft(
+                hook, message, row, sender, pseudonym, said, _chance() if chance is None else chance, speaker
+            )
             if replacing or speaker or not _received_at_once(draft):
                 with transaction.atomic():
                     _receive_step_by_step(draft, replacing=replacing)
@@ -148,6 +149,7 @@ def _draft(
     pseudonym: pseudonyms.Pseudonym,
     said: Keyword,
     chance: float,
+    speaker: Speaker | None,
 ) -> _Draft:
     now = message.received_at
     incoming = Incoming(keyword=said, refusal=answerable.refusal(sender, hook.policy.countries, own_numbers()))
@@ -178,6 +180,7 @@ def _draft(
         first,
         conversation,
         row | _judged(first, incoming.refusal) | {"text_sealed": text_sealed},
+        speaker,
     )
 
 

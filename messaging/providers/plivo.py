@@ -202,7 +202,6 @@ class Plivo:
             media=() if kind == "sms" else tuple(found[key] for key in found if re.fullmatch(r"Media\d+", key)),
             units=bounded_int(found.get("Units", ""), 1),
             cost=bounded_decimal(found.get("TotalAmount", "")),
-            raw=found,
         )
 
     def parse_report(self, request: SignedRequest) -> DeliveryReport:

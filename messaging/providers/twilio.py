@@ -140,7 +140,6 @@ class Twilio:
             received_at=timezone.now(),
             media=tuple(found[f"MediaUrl{n}"] for n in range(media) if f"MediaUrl{n}" in found),
             units=bounded_int(found.get("NumSegments", ""), 1) or 1,
-            raw=found,
         )
 
     def parse_report(self, request: SignedRequest) -> DeliveryReport:
