@@ -26,8 +26,8 @@ from outbox import pace
 from privacy import datakeys, vault
 from providers import registry
 from providers.base import Acknowledgement, Call, CallEnded, Calls, InboundMessage, Provider, Speech, Unusable
-from replies import choosing, languages
-from replies.models import Purpose
+from replies import choosing, languages, recordings
+from replies.models import Purpose, Recording
 from shield import changes, ledger, reserve
 from shield.decide import Decision
 
@@ -85,7 +85,7 @@ def _answered(hook: Hook, arrival: Arrival, call: Call, calls: Calls, *, live: b
     )
     receipt = receive.receive(hook, message, arrival.verification, speaker=voice)
     if receipt is Receipt.DUPLICATE:
-        voice.speech = _said(hook, call, calls)
+        voice.speech = _said(hotline, call, calls)
     assert isinstance(receipt, Receipt)  # noqa: S101  a call never waits
     return receipt, calls.speak(voice.speech) if voice.speech else calls.reject()
 
@@ -98,11 +98,21 @@ def _destination(hotline: Hotline, call: Call, arrival: Arrival) -> str:
     return ledger.destination(number or call.id, arrival.received_at)
 
 
-def _said(hook: Hook, call: Call, calls: Calls) -> Speech | None:
+def _said(hotline: Hotline, call: Call, calls: Calls) -> Speech | None:
     """What this call was answered: a provider that asks again must hear the same."""
-    said = Reply.objects.filter(hotline=hook.hotline_id, provider_id=call.id[:128], channel=Channel.CALL).first()
-    voice = voice_of(calls, said.language) if said else ""
-    return Speech(said.text or "", said.language, voice) if said and voice else None
+    said = Reply.objects.filter(hotline=hotline, provider_id=call.id[:128], channel=Channel.CALL).first()
+    if said is None:
+        return None
+    text = said.text or ""
+    return _speech(calls, text, said.language, recordings.of_text(hotline, text, said.language))
+
+
+def _speech(calls: Calls, text: str, language: str, recording: Recording | None) -> Speech | None:
+    """None where it is neither recorded nor has the provider a voice for it."""
+    voice = voice_of(calls, language)
+    if recording is None and not voice:
+        return None
+    return Speech(text, language, voice, recordings.address(recording) if recording else "")
 
 
 def voice_of(calls: Calls, language: str) -> str:
@@ -123,9 +133,10 @@ def _end(hook: Hook, ended: CallEnded) -> None:
             mine.update(cost=dearer)
 
 
-def minutes(text: str) -> int:
-    """How many minutes a provider may charge for reading `text` aloud."""
-    return math.ceil((_SILENCE + len(text) / _PACE) / 60)
+def minutes(text: str, recorded: int | None = None) -> int:
+    """How many minutes a provider may charge for reading `text` aloud, or for playing so many `recorded` seconds."""
+    heard = len(text) / _PACE if recorded is None else recorded
+    return math.ceil((_SILENCE + heard) / 60)
 
 
 @dataclass
@@ -167,10 +178,14 @@ class _Voice:
             return None
         caller = Conversation.objects.get(pk=sender["id"])
         choice = self._choice(decision.reply.slot, caller)
-        price = ledger.price_of_call(self.hotline.account, minutes(choice.text)) if choice else None
-        if choice is None or price is None or not self._booked(price, decision.reply.slot, caller):
+        if choice is None:
             return None
-        self.speech = Speech(choice.text, choice.language, voice_of(self.calls, choice.language))
+        recording = recordings.recorded(choice.template) if choice.template else None
+        length = minutes(choice.text, recording.seconds if recording else None)
+        price = ledger.price_of_call(self.hotline.account, length)
+        if price is None or not self._booked(price, decision.reply.slot, caller):
+            return None
+        self.speech = _speech(self.calls, choice.text, choice.language, recording)
         reply = Reply(uuid=uuid.uuid4(), organization_id=self.hotline.organization_id)
         return {
             "uuid": reply.uuid,
@@ -189,8 +204,12 @@ class _Voice:
         }
 
     def _choice(self, slot: int, caller: Conversation) -> choosing.Choice | None:
-        """A text that the provider has a voice for, in the caller's language where there is one."""
-        texts = [text for text in choosing.texts_of(self.hotline) if voice_of(self.calls, text.language)]
+        """A text that is recorded or that the provider has a voice for, in the caller's language where there is one."""
+        texts = [
+            text
+            for text in recordings.spoken_texts_of(self.hotline)
+            if recordings.recorded(text) or voice_of(self.calls, text.language)
+        ]
         return choosing.choose(
             self.hotline,
             purpose=Purpose.VOICE,

@@ -118,9 +118,8 @@ def receive(
     replacing = False
     while True:
         try:
-            draft = _draft(
-                hook, message, row, sender, pseudonym, said, _chance() if chance is None else chance, speaker
-            )
+            drawn = _chance() if chance is None else chance
+            draft = _draft(hook, message, row, sender, pseudonym, said, drawn, speaker)
             if replacing or speaker or not _received_at_once(draft):
                 with transaction.atomic():
                     _receive_step_by_step(draft, replacing=replacing)
@@ -170,18 +169,8 @@ def _draft(
         **_columns(first.standing),
     }
     text_sealed = rows.seal_text(hook, message.text, row["uuid"], now) if message.text else None
-    return _Draft(
-        hook,
-        now,
-        chance,
-        sender,
-        incoming,
-        previous_key,
-        first,
-        conversation,
-        row | _judged(first, incoming.refusal) | {"text_sealed": text_sealed},
-        speaker,
-    )
+    stored = row | _judged(first, incoming.refusal) | {"text_sealed": text_sealed}
+    return _Draft(hook, now, chance, sender, incoming, previous_key, first, conversation, stored, speaker)
 
 
 def _received_at_once(draft: _Draft) -> bool:

@@ -11,7 +11,7 @@ import enum
 import functools
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from .parsing import Unusable as Unusable  # noqa: PLC0414  the vocabulary names it, and parsing raises it
@@ -85,7 +85,6 @@ class InboundMessage:
     cost: decimal.Decimal | None = None
     national: bool = False
     part: Part | None = None
-    raw: Mapping[str, str] = field(default_factory=dict)
 
 
 class Delivery(enum.StrEnum):
@@ -149,11 +148,14 @@ class CallEnded:
 
 @dataclass(frozen=True)
 class Speech:
-    """What a caller hears: `text` read aloud by `voice`, the provider's name for a voice of `language`."""
+    """What a caller hears: the sound at the address `audio`, or else `text` read aloud by `voice`, the provider's name
+    for a voice of `language`.
+    """
 
     text: str
     language: str
     voice: str
+    audio: str = ""
 
 
 # --- what leaves ----------------------------------------------------------------------------------------------------

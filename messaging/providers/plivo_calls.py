@@ -59,6 +59,9 @@ class PlivoCalls:
         return Call(call, found.get("From", ""), found["To"])
 
     def speak(self, speech: Speech) -> Acknowledgement:
+        if speech.audio:
+            played = f"<Response><Play>{as_xml(speech.audio)}</Play><Hangup/></Response>"
+            return Acknowledgement(_XML, played.encode())
         voice, _, language = speech.voice.partition(" ")
         named = f"<Speak voice={quoteattr(voice)} language={quoteattr(language)}>"
         body = f"<Response>{named}{as_xml(speech.text)}</Speak><Hangup/></Response>"

@@ -58,6 +58,9 @@ class TwilioCalls:
         return Call(call, "" if caller in _WITHHELD else caller, found["To"])
 
     def speak(self, speech: Speech) -> Acknowledgement:
+        if speech.audio:
+            played = f"<Response><Play>{as_xml(speech.audio)}</Play><Hangup/></Response>"
+            return Acknowledgement(_XML, played.encode())
         voice, _, language = speech.voice.partition(" ")
         named = f"<Say voice={quoteattr(voice)} language={quoteattr(language)}>"
         return Acknowledgement(_XML, f"<Response>{named}{as_xml(speech.text)}</Say><Hangup/></Response>".encode())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.files import File
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -16,15 +18,15 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from hotlines import choices, extension
 from hotlines.models import Hotline
 from organizations.scoped_admin import ScopedAdmin, ScopedForm, ScopedRelatedFilter, access
 from organizations.tenancy import EDIT
 
-from . import lint, packs, readiness, segments
-from .models import Purpose, ReplyTemplate
+from . import lint, packs, readiness, recordings, segments
+from .models import MOST_BYTES, Purpose, ReplyTemplate
 
 #: Longer than any text a provider takes, by far; the live count refuses more.
 _MOST_CHARACTERS = 10_000
@@ -47,20 +49,51 @@ class CountedTextarea(UnfoldAdminTextareaWidget):  # type: ignore[misc]
         return context
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """A recording as a file field shows it."""
+
+    url: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ReplyTemplateForm(ScopedForm):
     language = forms.ChoiceField(label=gettext_lazy("Language"), widget=UnfoldAdminSelectWidget())
+    sound = forms.FileField(
+        label=gettext_lazy("Recording"),
+        required=False,
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".mp3,.wav,audio/mpeg,audio/wav"}),
+        help_text=gettext_lazy(
+            "Only for a spoken message: MP3 or WAV of a minute at most. Callers then hear it instead of a voice of the "
+            "provider, also in languages that the provider has no voice for. The text above must say what is heard."
+        ),
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "language" in self.fields:
             own = [self.instance.language] if self.instance.language else []
             self.fields["language"].choices = choices.languages(own)  # type: ignore[attr-defined]
+        kept = recordings.recorded(self.instance) if self.instance.pk else None
+        if kept is not None and "sound" in self.fields:
+            seconds = ngettext("%(count)d second", "%(count)d seconds", kept.seconds) % {"count": kept.seconds}
+            self.initial["sound"] = _Kept(reverse("recording", args=(kept.uuid,)), seconds)
+
+    def clean_sound(self) -> Any:
+        """What was looked at, False to remove what is there, or what is there."""
+        sound = self.cleaned_data["sound"]
+        return recordings.examined(sound.read(MOST_BYTES + 1)) if isinstance(sound, File) else sound
 
     def clean_text(self) -> str:
         return lint.normalized(self.cleaned_data["text"])
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
+        if isinstance(cleaned.get("sound"), recordings.Audio) and cleaned.get("purpose") != Purpose.VOICE:
+            self.add_error("sound", _("Only a spoken message can be recorded. Choose that purpose, or no file."))
         organization = cleaned.get("organization") or getattr(self.instance, "organization", None)
         place = {name: cleaned.get(name) for name in ("hotline", "purpose", "step", "language")}
         if organization and place["purpose"] and place["step"] and place["language"]:
@@ -100,8 +133,24 @@ class ReplyTemplateAdmin(ScopedAdmin):
     search_fields = ("text",)
     fieldsets = (
         (None, {"fields": ("organization", "hotline", "purpose", "step", "language")}),
-        (gettext_lazy("Text"), {"fields": ("text",)}),
+        (gettext_lazy("Text"), {"fields": ("text", "sound", "listen")}),
     )
+    readonly_fields = ("listen",)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who may not change a text may still hear it."""
+        (place, where), (heading, text) = super().get_fieldsets(request, obj)
+        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        shown = ("text", *(("sound",) if may else ()), *(("listen",) if obj and recordings.recorded(obj) else ()))
+        return ((place, where), (heading, {**text, "fields": shown}))
+
+    @admin.display(description=gettext_lazy("listen"))
+    def listen(self, template: ReplyTemplate) -> str:
+        recording = recordings.recorded(template)
+        if recording is None:
+            return ""
+        source = reverse("recording", args=(recording.uuid,))
+        return format_html('<audio controls preload="none" src="{}" type="{}"></audio>', source, recording.media_type)
 
     @admin.display(description=gettext_lazy("hotline"), ordering="hotline__name")
     def where(self, template: ReplyTemplate) -> str:
@@ -129,11 +178,23 @@ class ReplyTemplateAdmin(ScopedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         super().save_model(request, obj, form, change)
+        self._keep_sound(request, obj, form)
         if obj.hotline and obj.language not in obj.hotline.languages:
             unused = _("“%(hotline)s” does not answer in this language yet. Add the language on its page.")
             messages.warning(request, unused % {"hotline": obj.hotline})
 
         self._warn_of_silence(request, obj)
+
+    def _keep_sound(self, request: HttpRequest, template: ReplyTemplate, form: Any) -> None:
+        """Keep what was uploaded, remove what is no longer wanted, and say where a recording may tell another text."""
+        sound = form.cleaned_data.get("sound")
+        if isinstance(sound, recordings.Audio):
+            recordings.keep(template, sound)
+        elif sound is False or template.purpose != Purpose.VOICE:
+            recordings.remove(template)
+        elif sound and "text" in form.changed_data:
+            old = _("The recording was kept as it is. If it does not say the new text, upload another or remove it.")
+            messages.warning(request, old)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         super().delete_model(request, obj)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from hotlines.models import Hotline
 
@@ -15,17 +15,23 @@ from .models import Purpose, ReplyTemplate
 
 @dataclass(frozen=True)
 class Choice:
-    """`language_seen` is the language the message itself showed, or "" where it showed none."""
+    """`language_seen` is the language the message itself showed, or "" where it showed none; `template` the text's row."""
 
     text: str
     language: str
     language_seen: str = ""
+    template: ReplyTemplate | None = field(default=None, compare=False)
 
 
 def texts_of(hotline: Hotline) -> Sequence[ReplyTemplate]:
     """All texts that a hotline may answer with, the organization's included."""
+    return list(query(hotline))
+
+
+def query(hotline: Hotline) -> QuerySet[ReplyTemplate]:
+    """Those of `texts_of`, for who needs more of them."""
     places = Q(hotline=hotline) | Q(hotline__isnull=True)
-    return list(ReplyTemplate.objects.filter(places, organization=hotline.organization_id))
+    return ReplyTemplate.objects.filter(places, organization=hotline.organization_id)
 
 
 def choose(
@@ -58,7 +64,8 @@ def choose(
     for language in ladder:
         for wanted in purposes:
             if fitting := by_place.get((language, wanted)):
-                return Choice(lint.normalized(_best(fitting, step, shortest=shortest).text), language, seen or "")
+                template = _best(fitting, step, shortest=shortest)
+                return Choice(lint.normalized(template.text), language, seen or "", template)
     return None
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from typing import ClassVar
 
 from django.core.exceptions import ValidationError
@@ -14,6 +15,9 @@ from organizations.models import Organization
 from organizations.tenancy import ScopedQuerySet
 
 from .lint import validate_text
+
+#: A minute at most: providers charge by the begun minute. It is enough for WAV as a telephone has it (8 kHz, 16 bit).
+LONGEST_RECORDING, MOST_BYTES = 60, 1_000_000
 
 
 class Purpose(models.TextChoices):
@@ -96,3 +100,36 @@ class ReplyTemplate(models.Model):
                         % {"name": named}
                     }
                 )
+
+
+class Recording(models.Model):
+    """The sound of a spoken message; its template's text says what is heard."""
+
+    class MediaType(models.TextChoices):
+        MP3 = "audio/mpeg", "MP3"
+        WAV = "audio/wav", "WAV"
+
+    #: Stands in its public address.
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    template = models.OneToOneField(
+        ReplyTemplate, models.CASCADE, related_name="recording", verbose_name=_("reply template")
+    )
+    media_type = models.CharField(_("format"), max_length=10, choices=MediaType)
+    seconds = models.PositiveSmallIntegerField(_("seconds"))
+    content = models.BinaryField()
+    uploaded_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = _("recording")
+        verbose_name_plural = _("recordings")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(seconds__gte=1, seconds__lte=LONGEST_RECORDING), name="recording_seconds"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(media_type__in=["audio/mpeg", "audio/wav"]), name="recording_format_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.uuid)

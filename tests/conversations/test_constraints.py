@@ -24,7 +24,7 @@ from partners import events
 from partners.models import Endpoint, Event
 from privacy.models import DataKey, Pepper
 from providers.models import GatewayLife, LogReading
-from replies.models import ReplyTemplate
+from replies.models import Recording, ReplyTemplate
 from shield.models import Alert, Detachment, HotlineLevel, Intake, LevelChange, Spending
 from simulator.models import Line, PhoneText
 
@@ -201,6 +201,11 @@ def two_defaults(rows: Rows) -> None:
         again(rows.template, hotline=None)
 
 
+def recording(rows: Rows) -> Recording:
+    values = {"media_type": "audio/wav", "seconds": 1, "content": b"RIFF"}
+    return Recording.objects.get_or_create(template=rows.template, defaults=values)[0]
+
+
 def part(rows: Rows) -> MessagePart:
     """An open one, of two."""
     return MessagePart.objects.create(
@@ -328,6 +333,12 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "template_once_per_organization": two_defaults,
     "template_step": lambda rows: set_to(rows.template, step=0),
     "template_not_empty": lambda rows: set_to(rows.template, text=""),
+    "recording_seconds": lambda rows: set_to(recording(rows), seconds=61),
+    "recording_format_known": lambda rows: set_to(recording(rows), media_type="text/html"),
+    "Recording.uuid": lambda rows: again(
+        recording(rows), uuid=recording(rows).uuid, template=rows.world.south.hotline.reply_templates.first()
+    ),
+    "Recording.template": lambda rows: again(recording(rows)),
     "template_purpose_known": lambda rows: set_to(rows.template, purpose="poem"),
     # conversations
     "conversation_once_per_sender": lambda rows: again(rows.conversation),
