@@ -150,7 +150,7 @@ class ReplyTemplateAdmin(ScopedAdmin):
         if recording is None:
             return ""
         source = reverse("recording", args=(recording.uuid,))
-        return format_html('<audio controls preload="none" src="{}" type="{}"></audio>', source, recording.media_type)
+        return format_html('<audio controls preload="metadata" src="{}" type="{}"></audio>', source, recording.media_type)
 
     @admin.display(description=gettext_lazy("hotline"), ordering="hotline__name")
     def where(self, template: ReplyTemplate) -> str:

@@ -15,7 +15,7 @@ from .models import Purpose, ReplyTemplate
 
 @dataclass(frozen=True)
 class Choice:
-    """`language_seen` is the language the message itself showed, or "" where it showed none; `template` the text's row."""
+    """`language_seen` is the language the message itself showed, or "" where it showed none; `template` is the row."""
 
     text: str
     language: str

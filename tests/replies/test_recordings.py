@@ -179,7 +179,7 @@ def test_an_editor_puts_it_there_hears_it_replaces_it_and_takes_it_away(world: W
     assert client.post(page(template), fields_of(template, sound=upload(mp3(3)))).status_code == 302
     first = Recording.objects.get()
     shown = client.get(page(template)).content.decode()
-    assert f'<audio controls preload="none" src="/recordings/{first.uuid}/" type="audio/mpeg">' in shown
+    assert f'<audio controls preload="metadata" src="/recordings/{first.uuid}/" type="audio/mpeg">' in shown
     assert client.post(page(template), fields_of(template)).status_code == 302
     assert Recording.objects.get().uuid == first.uuid
     assert client.post(page(template), fields_of(template, sound=upload(wav(3)))).status_code == 302
