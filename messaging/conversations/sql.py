@@ -149,7 +149,7 @@ _INSERT_MESSAGE = f"{_insert(MESSAGE, MESSAGE_COLUMNS)} ON CONFLICT DO NOTHING R
 _INSERT_CALL = f"{_insert(MESSAGE, (*MESSAGE_COLUMNS, 'channel'))} ON CONFLICT DO NOTHING RETURNING id"
 _INSERT_REPLY = _insert(REPLY, REPLY_COLUMNS)
 _READ_REPLY = f"""SELECT {", ".join(REPORTED_COLUMNS)} FROM {REPLY}
-    WHERE uuid = %s AND hotline_id = %s AND attempts > 0"""  # noqa: S608
+    WHERE uuid = %s AND %s IN (hotline_id, sent_by_id) AND attempts > 0"""  # noqa: S608
 _INSERT_REPORT = f"{_insert(REPORT, REPORT_COLUMNS)} ON CONFLICT DO NOTHING RETURNING id"
 
 
@@ -185,7 +185,7 @@ def insert_reply(values: Values) -> None:
 
 
 def lock_reply(reply_uuid: UUID, hotline_id: int) -> Values | None:
-    """The hotline's reply of this name as `REPORTED_COLUMNS`, if it was ever to be sent.
+    """The reply of this name as `REPORTED_COLUMNS`, if it is the hotline's, or sent by its number, and ever was to be.
 
     Its row is locked until the transaction ends, on PostgreSQL; SQLite has one writer at a time anyway.
     """

@@ -90,7 +90,7 @@ def read(conversation: Conversation, number: int | None = None) -> Thread:
     """Page `number` of the conversation, the latest one where None or out of range. Three queries."""
     messages = (
         Message.objects.filter(conversation=conversation)
-        .select_related("reply")
+        .select_related("reply__sent_by")
         .order_by("received_at", "pk")
         .defer("nonce_hash")
     )

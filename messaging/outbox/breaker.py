@@ -42,10 +42,16 @@ CLOSED: dict[str, object] = {
 }
 
 
-def lets_through(now: datetime.datetime | Moment) -> Q:
-    """The replies whose account may send at `now`, or try. A moment too far away is of a clock that was set back."""
-    name = "hotline__account__next_attempt_at"
+def lets_through(now: datetime.datetime | Moment, account: str = "hotline__account__") -> Q:
+    """The replies whose `account` may send at `now`, or try. A moment too far away is of a clock that was set back."""
+    name = f"{account}next_attempt_at"
     return Q(**{f"{name}__isnull": True}) | _may_try(name, now)
+
+
+def is_open(account: Account, now: datetime.datetime) -> bool:
+    """Whether nothing of `account` may be sent or tried at `now`: what `lets_through` says of its row."""
+    until = account.next_attempt_at
+    return until is not None and now < until <= now + LONGEST_WAIT * _SECOND + _JUMP
 
 
 def _may_try(name: str, now: datetime.datetime | Moment) -> Q:

@@ -18,6 +18,11 @@ from . import pace
 
 #: So many groups have a turn in one run.
 _TURNS = 20
+#: What it takes to plan a reply.
+_RELATED = (
+    *("conversation", "message", "hotline__organization"),
+    *("hotline__account", "hotline__stand_in__account"),
+)
 _random = random.SystemRandom()
 
 
@@ -115,8 +120,5 @@ _CHOICES = {Lane.CLEAN: _clean, Lane.SUSPECT: _suspect, Lane.REPEAT: _repeat}
 def in_order(ids: Sequence[int]) -> list[Reply]:
     """Their rows with all that releasing needs, in the order of `ids`."""
     replies = Reply.objects.filter(pk__in=ids)
-    found = {
-        reply.pk: reply
-        for reply in replies.select_related("conversation", "hotline__organization", "hotline__account", "message")
-    }
+    found = {reply.pk: reply for reply in replies.select_related(*_RELATED)}
     return [found[pk] for pk in ids if pk in found]

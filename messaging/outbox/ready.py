@@ -1,4 +1,4 @@
-"""Which reply leaves next. One query over five tables, asked for every reply and by every worker.
+"""Which reply leaves next. One query over seven tables, asked for every reply and by every worker.
 
 Django takes longer to write this query than PostgreSQL to answer it, so it is compiled once in a process: the moments
 in it are placeholders, filled in at each run, and the same text each time lets the driver and the server keep its plan.
@@ -11,13 +11,13 @@ import functools
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 from django.db.models.expressions import Combinable
 
 from conversations.models import Reply
 from conversations.words import ReplyState
 
-from . import breaker, pace, restored
+from . import restored, routing
 from .moments import Moment
 
 
@@ -32,7 +32,8 @@ def first(now: datetime.datetime) -> Reply | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    return Reply.objects.select_related("conversation", "hotline__account", "hotline__organization").get(pk=row[0])
+    related = ("conversation", "hotline__account", "hotline__stand_in__account", "hotline__organization")
+    return Reply.objects.select_related(*related).get(pk=row[0])
 
 
 @functools.lru_cache(maxsize=1)
@@ -44,15 +45,12 @@ def _compiled(_here: Combinable) -> tuple[str, tuple[Any, ...]]:
     # A worker that has locked his first reply has not yet put it in flight, and we would skip to the second.
     earlier = of_sender.filter(state=ReplyState.RELEASED, pk__lt=OuterRef("pk"))
     ready = Reply.objects.filter(
-        Q(hotline__account__resume_sending_at__isnull=True) | Q(hotline__account__resume_sending_at__lte=now),
-        breaker.lets_through(now),
+        routing.may_leave(now),
         restored.is_the_same(),
-        ~Q(hotline__in=pace.busy_numbers(now).values("hotline")),
         ~Exists(in_flight),
         ~Exists(earlier),
         state=ReplyState.RELEASED,
         due_at__lte=now,
-        hotline__account__sending_paused_at__isnull=True,
     ).order_by("slot", "due_at", "pk")
     if connection.features.has_select_for_update_skip_locked:
         ready = ready.select_for_update(skip_locked=True, of=("self",))

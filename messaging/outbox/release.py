@@ -111,7 +111,7 @@ def _plan(reply: Reply, now: datetime.datetime, texts: Sequence[ReplyTemplate], 
         return _Plan(reply, {"state": ReplyState.FAILED, "detail": "no text", "finished_at": now})
     size = segments.count(choice.text).segments
     wish = ledger.Wish(
-        micros=ledger.price(reply.hotline.account, size),
+        micros=ledger.worst_price(reply.hotline, size),
         sender_key=bytes(reply.conversation.sender_key),
         country=languages.region_of(number_of(sender)),
         # One that can no longer be read is a number of its own; it is not sent, but it is another's no more.

@@ -30,7 +30,7 @@ from providers.base import Credentials, Knowledge, Outcome, OutgoingReply
 from shield import ledger, timing
 from shield.budgets import Window
 
-from . import alerts, breaker, faults, pace, ready, restored
+from . import alerts, breaker, faults, pace, ready, restored, routing
 from .clock import Stopwatch
 from .release import given_up, must_not_be_sent, set_aside
 
@@ -155,11 +155,18 @@ def _claimed(reply: Reply, now: datetime.datetime) -> Reply:
 
     The number's place comes last: its row is the one that all workers share, and locked until the commit.
     """
-    token = uuid.uuid4()
+    token, sender = uuid.uuid4(), routing.sender_of(reply.hotline, now)
+    if sender is None:
+        raise _Taken
+    reply.sent_by = None if sender == reply.hotline else sender
     Reply.objects.filter(pk=reply.pk).update(
-        state=ReplyState.CLAIMED, claimed_at=now, claim_token=token, attempts=F("attempts") + 1
+        state=ReplyState.CLAIMED,
+        claimed_at=now,
+        claim_token=token,
+        attempts=F("attempts") + 1,
+        sent_by=reply.sent_by,
     )
-    if not breaker.admit(reply.hotline.account, token, now) or not pace.take_of_number(reply.hotline, now):
+    if not breaker.admit(sender.account, token, now) or not pace.take_of_number(sender, now):
         raise _Taken
     reply.state, reply.claimed_at, reply.claim_token = ReplyState.CLAIMED, now, token
     reply.attempts += 1  # locked since it was read
@@ -171,7 +178,7 @@ def _call(reply: Reply, watch: Stopwatch | None = None) -> Outcome:
 
     `watch` runs since before the claim: a worker that was frozen meanwhile must not send what others gave up.
     """
-    account = reply.hotline.account
+    account = reply.sender.account
     try:
         provider = registry.get(account.provider)
     except registry.UnknownProvider:
@@ -182,7 +189,7 @@ def _call(reply: Reply, watch: Stopwatch | None = None) -> Outcome:
     try:
         outgoing = OutgoingReply(
             uuid=reply.uuid,
-            source=reply.hotline.number.removeprefix("+"),
+            source=reply.sender.number.removeprefix("+"),
             recipient=_recipient(reply),
             text=reply.text or "",
             report_url=report_url(reply),
@@ -224,8 +231,8 @@ def report_url(reply: Reply) -> str:
     path = reverse(
         "hook-report",
         kwargs={
-            "provider": reply.hotline.account.provider,
-            "token": reply.hotline.hook_token,
+            "provider": reply.sender.account.provider,
+            "token": reply.sender.hook_token,
             "reply": reply.uuid,
         },
     )
@@ -263,13 +270,13 @@ def record(reply: Reply, outcome: Outcome, clock_ahead: datetime.timedelta = _NO
         # The provider gave an id it gave before, or none: it took this one, under a name that proves nothing.
         mine.update(state=ReplyState.UNKNOWN, detail="provider id used twice")
     if isinstance(outcome, Unasked):
-        breaker.give_back(reply.hotline.account, reply.claim_token, now)
+        breaker.give_back(reply.sender.account, reply.claim_token, now)
     else:
-        breaker.learn(reply.hotline.account, reply.claim_token, outcome, now)
+        breaker.learn(reply.sender.account, reply.claim_token, outcome, now)
     if outcome.knowledge is Knowledge.ACCOUNT_REFUSED:
-        pause(reply.hotline.account, outcome.detail, now)
+        pause(reply.sender.account, outcome.detail, now)
     elif outcome.retry_after is not None:
-        slow_down(reply.hotline.account, now + datetime.timedelta(seconds=outcome.retry_after))
+        slow_down(reply.sender.account, now + datetime.timedelta(seconds=outcome.retry_after))
 
 
 def backoff(attempts: int, outcome: Outcome) -> datetime.timedelta:

@@ -27,7 +27,7 @@ from providers import masks, reading
 from providers.base import LogEntry, LogQuery, Unavailable
 from providers.models import LogReading
 
-from . import faults
+from . import faults, routing
 
 log = logging.getLogger("paravent.outbox")
 
@@ -107,12 +107,13 @@ def _could_be(attempt: Attempt, entry: LogEntry, lease: datetime.timedelta) -> b
 def settle_unknown() -> int:
     """Settle what is unknown for long enough, account by account; returns how many were settled."""
     now = timezone.now() + sql.clock_ahead()
-    due = Reply.objects.filter(state=ReplyState.UNKNOWN, claimed_at__lte=now - _lease() - _settle_time())
+    unknown = Reply.objects.filter(state=ReplyState.UNKNOWN, claimed_at__lte=now - _lease() - _settle_time())
+    due = unknown.annotate(by=routing.ACCOUNT)
     settled = 0
-    for account in Account.objects.filter(pk__in=due.values("hotline__account")).order_by("pk"):
+    for account in Account.objects.filter(pk__in=due.values("by")).order_by("pk"):
         try:
             if reading.terms(account) is not None:
-                settled += _settle_account(account, due.filter(hotline__account=account), now)
+                settled += _settle_account(account, due.filter(by=account.pk), now)
         except Unavailable as error:
             log.warning("the log of account %s cannot be read now: %s", account.pk, error)
         except faults.OF_THE_DATABASE:  # it is the database that fails, and not this account
@@ -157,11 +158,11 @@ def _settle_group(account: Account, read: LogReading, due: list[Reply]) -> int:
     # In this order: what gets its id between the two questions is known twice, and not at all the other way round.
     rivals = list(
         Reply.objects.filter(
-            Q(hotline__account=account) | Q(message__account=account),
+            Q(hotline__account=account) | Q(message__account=account) | Q(sent_by__account=account),
             state__in=(*Reply.IN_FLIGHT, ReplyState.UNKNOWN_FINAL),
             claimed_at__gte=since - _lease() - CLOCK_MARGIN,
             claimed_at__lte=until + CLOCK_MARGIN,
-        ).select_related("conversation", "hotline", "message")
+        ).select_related("conversation", "hotline", "message", "sent_by")
     )
     owned = _owned(account, [entry.id for entry in entries])
     reading.note_known(read, [entry for entry in entries if entry.id in owned])
@@ -174,7 +175,8 @@ def _owned(account: Account, ids: list[str]) -> set[str]:
     """Those of the provider's ids that a reply bears already."""
     found: set[str] = set()
     for start in range(0, len(ids), 500):
-        bearing = Reply.objects.filter(hotline__account=account, provider_id__in=ids[start : start + 500])
+        by_account = Q(hotline__account=account) | Q(sent_by__account=account)
+        bearing = Reply.objects.filter(by_account, provider_id__in=ids[start : start + 500])
         found.update(bearing.values_list("provider_id", flat=True))
     return found
 
@@ -184,11 +186,11 @@ def _attempt(reply: Reply, account: Account, read: LogReading) -> Attempt:
     shown = read.covers_from is not None and read.covers_from <= claimed_at
     return Attempt(
         reply=reply.pk,
-        source=reply.hotline.number.removeprefix("+"),
+        source=reply.sender.number.removeprefix("+"),
         recipient=_recipient(reply),
         claimed_at=claimed_at,
-        # A number that was moved to another account may have sent with either.
-        provable=shown and reply.message.account_id == account.pk == reply.hotline.account_id,
+        # A number that was moved to another account may have sent with either; so may one that stood in.
+        provable=shown and reply.sent_by is None and reply.message.account_id == account.pk == reply.hotline.account_id,
         absent_before=reply.absences > 0,
     )
 

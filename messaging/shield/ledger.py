@@ -66,6 +66,12 @@ def price(account: Account, segments: int) -> int:
     return money.micros(account.price_out * segments)
 
 
+def worst_price(hotline: Hotline, segments: int) -> int:
+    """`price` by the hotline's account or, where that is dearer, by that of the number that stands in."""
+    numbers = [number for number in (hotline, hotline.stand_in) if number is not None]
+    return max(price(number.account, segments) for number in numbers)
+
+
 def price_of_call(account: Account, minutes: int) -> int | None:
     """The worst that a spoken call of so many minutes costs, in millionths; None where nobody has said it."""
     if account.tariff == Account.Tariff.FLAT:
@@ -253,7 +259,7 @@ def _settle_some(now: datetime.datetime) -> int:
             Reply.objects.filter(to_settle=True, finished_at__isnull=False, state__in=_FATES)
             .filter(Q(cost__isnull=False) | Q(finished_at__lte=now - REPORTS_COME_WITHIN) | ~Q(state__in=_SENT))
             .select_for_update(skip_locked=True, of=("self",))
-            .select_related("hotline__account")
+            .select_related("hotline__account", "sent_by__account")
             .order_by("finished_at")
         )
         chosen = list(replies[:_BATCH])
@@ -267,7 +273,7 @@ def _settle_some(now: datetime.datetime) -> int:
 
 def _settle_one(reply: Reply, now: datetime.datetime, changes: dict[Name, tuple[int, int]]) -> None:
     assert reply.reserved_micros is not None and reply.reserved_at is not None and reply.finished_at is not None  # noqa: S101, PT018  a constraint holds it
-    account = reply.hotline.account
+    account = reply.sender.account
     billed = None if reply.cost is None else money.micros(reply.cost * account.billing_rate)
     fate = _FATES[ReplyState(reply.state)]
     costs = settled(fate, reply.reserved_micros, billed, now - reply.finished_at)

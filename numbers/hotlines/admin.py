@@ -64,7 +64,7 @@ class HotlineAdmin(ScopedAdmin):
         _LANGUAGES,
     )
     fieldsets = (
-        (None, {"fields": ("organization", "name", "number", "kind", "account")}),
+        (None, {"fields": ("organization", "name", "number", "kind", "account", "stand_in")}),
         _LANGUAGES,
         (
             gettext_lazy("How often it answers"),

@@ -149,8 +149,8 @@ class ReplyTemplateAdmin(ScopedAdmin):
         recording = recordings.recorded(template)
         if recording is None:
             return ""
-        source = reverse("recording", args=(recording.uuid,))
-        return format_html('<audio controls preload="metadata" src="{}" type="{}"></audio>', source, recording.media_type)
+        player = '<audio controls preload="metadata" src="{}" type="{}"></audio>'
+        return format_html(player, reverse("recording", args=(recording.uuid,)), recording.media_type)
 
     @admin.display(description=gettext_lazy("hotline"), ordering="hotline__name")
     def where(self, template: ReplyTemplate) -> str:

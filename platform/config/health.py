@@ -23,7 +23,7 @@ from django.db.models import Exists, Min, OuterRef, Q
 from conversations.models import Reply
 from hotlines.models import Account
 from inbox import deadline, spool
-from outbox import breaker, clock, restored, sweeps
+from outbox import clock, restored, routing, sweeps
 from outbox.models import SweepTurn
 from providers.models import LogReading
 
@@ -130,15 +130,7 @@ def replies() -> Finding:
     """The oldest reply that could leave now. One that is held back by its account or its conversation is not late."""
     now = clock.shared_now()
     in_flight = Reply.objects.filter(conversation=OuterRef("conversation"), state__in=Reply.IN_FLIGHT)
-    account = "hotline__account__"
-    free = Reply.objects.filter(
-        Q(**{f"{account}resume_sending_at__isnull": True}) | Q(**{f"{account}resume_sending_at__lte": now}),
-        breaker.lets_through(now),
-        ~Exists(in_flight),
-        state__in=Reply.WAITING,
-        due_at__lte=now,
-        **{f"{account}sending_paused_at__isnull": True},
-    )
+    free = Reply.objects.filter(routing.could_leave(now), ~Exists(in_flight), state__in=Reply.WAITING, due_at__lte=now)
     waiting = Reply.objects.filter(state__in=Reply.WAITING, due_at__lte=now).count()
     seconds = _age(free.aggregate(oldest=Min("due_at"))["oldest"], now)
     says = f"{waiting} due, the oldest that may leave since {seconds} s"

@@ -318,6 +318,7 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "hotline_quiet_hours_whole": lambda rows: set_to(rows.hotline, quiet_from=datetime.time(22)),
     "hotline_window_positive": lambda rows: set_to(rows.hotline, window_hours=0),
     "hotline_not_own_successor": lambda rows: set_to(rows.hotline, successor=rows.hotline.pk),
+    "hotline_not_own_stand_in": lambda rows: set_to(rows.hotline, stand_in=rows.hotline),
     "state_change_known": lambda rows: StateChange.objects.create(
         organization=rows.world.north.organization, hotline=rows.hotline, before="active", after="asleep"
     ),

@@ -55,6 +55,8 @@ class Reply(models.Model):
     text_sealed = models.BinaryField(null=True)
     segments = models.SmallIntegerField(_("segments"), null=True)
     attempts = models.SmallIntegerField(_("attempts"), default=0)
+    #: The number that stood in for the hotline's in its last attempt; null where that was its own.
+    sent_by = models.ForeignKey(Hotline, related_name="+", null=True, verbose_name=_("sent by"), **SHARED)
     claimed_at = models.DateTimeField(null=True)
     #: A random value of the worker that claimed it; the outcome is written only while it still stands.
     claim_token = models.UUIDField(null=True)
@@ -142,6 +144,11 @@ class Reply(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_state_display()} {self.slot}"
+
+    @property
+    def sender(self) -> Hotline:
+        """The number by which it left, or would leave where none stands in."""
+        return self.sent_by or self.hotline
 
     @property
     def place(self) -> vault.Place:

@@ -85,6 +85,18 @@ class Hotline(models.Model):
     successor = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="predecessors", verbose_name=_("successor")
     )
+    stand_in = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("number that stands in"),
+        help_text=_(
+            "Replies leave from that number while this one's account cannot send: no credit, credentials refused, a "
+            "provider that does not answer. It must be on another account. Senders see it, so give it to nobody."
+        ),
+    )
     languages = models.JSONField(
         _("languages"), default=default_languages, help_text=_("Codes of the languages in which it answers.")
     )
@@ -194,6 +206,10 @@ class Hotline(models.Model):
                 name="hotline_not_own_successor",
             ),
             models.CheckConstraint(
+                condition=models.Q(stand_in__isnull=True) | ~models.Q(stand_in=models.F("pk")),
+                name="hotline_not_own_stand_in",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(replies_per_hour__gte=1)
                 & money.not_negative("day_budget", "month_budget", "inbound_budget"),
                 name="hotline_budgets_not_negative",
@@ -239,8 +255,20 @@ class Hotline(models.Model):
             problems["countries"] = _('A list of two-letter country codes is expected, like ["FR", "BE"].')
         if self.successor_id and self.successor and self.successor.organization_id != self.organization_id:
             problems["successor"] = _("The successor belongs to another organization.")
+        if self.stand_in_id and self.stand_in:
+            problems |= self._wrong_stand_in(self.stand_in)
         if problems:
             raise ValidationError(problems)
+
+    def _wrong_stand_in(self, number: Hotline) -> dict[str, Any]:
+        """Why `number` cannot stand in, in words."""
+        if number.organization_id != self.organization_id:
+            return {"stand_in": _("That number belongs to another organization.")}
+        if self.account_id and number.account_id == self.account_id:
+            return {"stand_in": _("That number is on the same account, and cannot send either when this one cannot.")}
+        if number.state in {self.State.SUSPENDED, self.State.RETIRED}:
+            return {"stand_in": _("That number is suspended or retired.")}
+        return {}
 
     def rotate_hook_token(self) -> None:
         """A new webhook address; the old one stops working within `HOOK_CACHE_SECONDS` everywhere."""
