@@ -13,6 +13,7 @@ import pytest
 from django.db import connections, transaction
 from django.db.models import QuerySet
 from django.test import Client
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.providers.cases import SECRET
@@ -22,8 +23,10 @@ from tests.world import SENDER, Tenant, World
 
 from conversations.models import Conversation, Message, Reply
 from conversations.words import Disposition
-from inbox import parts, receive
+from inbox import fold, hooks, parts, receive
+from inbox.arrival import Arrival
 from inbox.models import MessagePart
+from providers.base import Verification
 
 pytestmark = pytest.mark.django_db
 
@@ -234,6 +237,23 @@ def test_the_last_two_parts_at_the_same_moment_are_one_message(tenant: Tenant) -
         assert answers == [200, 200]
     assert [one.text for one in Message.objects.all()] == ["un deux trois"] * 5
     rows_are(waiting=0, emptied=15)
+
+
+@pytest.mark.postgresql  # SQLite counts one by one
+def test_parts_that_waited_on_disk_are_not_counted_as_messages_of_a_blocked_sender(tenant: Tenant) -> None:
+    Sender(tenant, ["Salut"]).deliver(1)
+    until = timezone.now() + datetime.timedelta(hours=1)
+    Conversation.objects.update(blocked_until=until, block_cause="limit")
+    phone = Sender(tenant, ["un ", "deux"])
+    hook = hooks.of_hotline(tenant.hotline.pk)
+    assert hook is not None
+    now, proof = timezone.now(), Verification("sha256")
+    waiting = [
+        Arrival("message", "vonage_sms", tenant.hotline.pk, request, proof, now)
+        for request in (phone.request(1), phone.request(2), Sender(tenant, ["seul"]).request(1))
+    ]
+    assert fold.fold(waiting, lambda _pk: hook) == waiting[:2]
+    assert Message.objects.count() == 2
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.world import Tenant, World
 from config import health
 from conversations.models import Reply
 from hotlines.models import Account, Hotline
-from outbox import release, send, settle
+from outbox import ready, release, send, settle
 from outbox.models import NumberPace
 from providers.base import Knowledge, Outcome, OutgoingReply
 from shield import ledger
@@ -132,6 +132,21 @@ def test_its_pace_is_that_of_the_number_that_sends(north: Tenant, carrier: Carri
     assert sent == 3
     assert len(carrier.calls) == 3
     assert NumberPace.objects.get().hotline_id == second(north).pk
+
+
+def test_a_busy_stand_in_is_passed_over_and_not_asked_again_and_again(
+    north: Tenant, carrier: Carrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Hotline.objects.filter(pk=second(north).pk).update(messages_per_second="0.5")
+    for number in range(2):
+        released(north, f"3363998020{number}")
+    of(north, own=True, **PAUSED)
+    assert send_one()
+    looked: list[object] = []
+    first = ready.first
+    monkeypatch.setattr(ready, "first", lambda now: looked.append(now) or first(now))
+    assert not send_one()
+    assert len(looked) == 1
 
 
 # --- once, whatever comes ---------------------------------------------------------------------------------------------
