@@ -51,6 +51,8 @@ def main() -> int:
 def rehearse(run: Run, options: argparse.Namespace) -> list[dict[str, Any]]:
     """The results of one trace, one for each seed, as `rehearse --json` writes them."""
     with tempfile.TemporaryDirectory() as folder:
+        if options.keep:
+            options.keep.mkdir(parents=True, exist_ok=True)
         outcome = (options.keep or Path(folder)) / f"{run.label} {options.seeds} {options.raid}.json"
         if outcome.exists():
             return list(json.loads(outcome.read_text())["results"])
