@@ -7,4 +7,8 @@ class ProvidersConfig(AppConfig):
     verbose_name = _("Providers")
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401  registers them
+        from hotlines import extension
+
+        from . import checks, registry  # noqa: F401  checks register themselves
+
+        extension.tell_of_calls(registry.passes_calls)

@@ -43,3 +43,8 @@ def get(name: str) -> Provider:
     if name not in names():
         raise UnknownProvider(name)
     return _load(name)
+
+
+def passes_calls(name: str) -> bool:
+    """Whether `name` is a provider that passes calls on."""
+    return name in names() and _load(name).calls is not None

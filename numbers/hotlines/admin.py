@@ -219,6 +219,7 @@ class HotlineAdmin(ScopedAdmin):
     def webhook(self, request: HttpRequest, row: Hotline) -> HttpResponse:
         """The one page that shows the token. It is a secret: whoever has it and the signature key can send messages."""
         named = {"provider": row.account.provider, "token": row.hook_token}
+        calls = extension.passes_calls(row.account.provider)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Webhook address"),
@@ -226,7 +227,7 @@ class HotlineAdmin(ScopedAdmin):
             "opts": self.opts,
             "original": row,
             "address": f"{settings.PUBLIC_URL}{reverse('hook-message', kwargs=named)}",
-            "call_address": f"{settings.PUBLIC_URL}{reverse('hook-call', kwargs=named)}",
+            "call_address": f"{settings.PUBLIC_URL}{reverse('hook-call', kwargs=named)}" if calls else "",
             "pins": row.pins.all(),
         }
         return TemplateResponse(request, "hotlines/webhook.html", context)

@@ -35,3 +35,16 @@ def panels(request: HttpRequest, hotline: Hotline) -> list[dict[str, Any]]:
     """What the page's template renders: each panel's template and context, in the order of their apps."""
     boxes = ((panel.template, panel.context(request, hotline)) for panel in _panels)
     return [{"template": template, "data": data} for template, data in boxes if data is not None]
+
+
+_passes_calls: list[Callable[[str], bool]] = []
+
+
+def tell_of_calls(passes_calls: Callable[[str], bool]) -> None:
+    """Have the page of addresses show the one for calls only where the provider of this name passes calls on."""
+    _passes_calls[:] = [passes_calls]
+
+
+def passes_calls(provider: str) -> bool:
+    """Whether a provider passes calls on."""
+    return all(known(provider) for known in _passes_calls)

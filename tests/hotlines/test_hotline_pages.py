@@ -384,3 +384,15 @@ def test_countries_and_languages_have_names_in_both_languages() -> None:
         assert choices.country_name("DE") == "Germany (+49)"
         assert choices.country_name("ZZ") == "ZZ"
         assert choices.languages(["eu"])[-1] == ("eu", "Basque")
+
+
+@pytest.mark.parametrize(
+    ("provider", "shown"), [("plivo", True), ("twilio", True), ("smsgate", False), ("vonage", False)]
+)
+def test_the_address_for_calls_is_shown_where_the_provider_passes_calls_on(
+    world: World, provider: str, shown: bool
+) -> None:
+    Account.objects.filter(pk=world.north.account.pk).update(provider=provider)
+    told = signed_in(world.north.owner).get(page(world.north.hotline, "webhook")).content.decode()
+    assert f"/hooks/{provider}/{world.north.hotline.hook_token}/message/" in told
+    assert (f"/hooks/{provider}/{world.north.hotline.hook_token}/call/" in told) is shown

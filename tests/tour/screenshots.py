@@ -157,6 +157,49 @@ def admin_blocks(page: Page, server: DemoServer) -> None:
     page.goto(f"{server.url}/admin/conversations/block/")
 
 
+# --- a SIM in a phone (docs/providers/smsgate.md) ---------------------------------------------------------------------
+def add_phone(page: Page, server: DemoServer, label: str) -> str:
+    """An account for a phone, filled in as the guide says and not saved yet; returns its page's address."""
+    page.goto(f"{server.url}/admin/hotlines/account/add/")
+    page.locator("input[name=label]").fill(label)
+    page.locator("select[name=provider]").select_option("smsgate")
+    page.locator("[name=_save]").click()
+    page.wait_for_url("**/change/")
+    for name, value in {
+        "credential_signing_key": "a-key-of-the-app",
+        "credential_base_url": "https://api.sms-gate.app/3rdparty/v1",
+        "credential_username": "ABC123",
+        "credential_password": "the-password-of-the-app",
+        "messages_per_hour": "30",
+        "messages_per_day": "200",
+        "recipients_per_month": "200",
+    }.items():
+        page.locator(f"input[name={name}]").fill(value)
+    page.locator("select[name=tariff]").select_option("flat")
+    return page.url
+
+
+@picture("smsgate-account", signed_in=True, locale="en-GB", height=1900)
+def smsgate_account(page: Page, server: DemoServer) -> None:
+    add_phone(page, server, "SIM in the office phone")
+    page.locator("body").evaluate("document.activeElement.blur()")
+    page.locator("h1, [id=content]").first.evaluate("top => top.scrollIntoView()")
+
+
+@picture("smsgate-address", signed_in=True, locale="en-GB")
+def smsgate_address(page: Page, server: DemoServer) -> None:
+    account = add_phone(page, server, "SIM in the drawer").rstrip("/").split("/")[-2]
+    page.locator("[name=_save]").click()
+    page.wait_for_url("**/account/")
+    page.goto(f"{server.url}/admin/hotlines/hotline/add/")
+    page.locator("input[name=name]").fill("Anti-relous")
+    page.locator("input[name=number]").fill("+33612345678")
+    page.locator("select[name=account]").select_option(account)
+    page.locator("[name=_save]").click()
+    page.wait_for_url("**/change/")
+    page.goto(page.url.replace("/change/", "/webhook/"))
+
+
 # --- taking them ----------------------------------------------------------------------------------------------------
 def photograph(browser: Browser, server: DemoServer, wanted: Picture, folder: Path) -> Path:
     """Take one picture. Raises `RuntimeError` when the page complains about anything."""
