@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,12 @@ from typing import Any
 
 import pytest
 import time_machine
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.providers.cases import SECRET, text
 from tests.providers.contract import vonage_sms as contract
 from tests.providers.fake_vonage_sms import FakeVonageSms
+from vonage_http_client.auth import Auth
 
 from providers.base import Knowledge, NotVerified, Outcome, OutgoingReply, Part, SignedRequest, Unusable
 from providers.vonage_sms import VonageSms
@@ -60,6 +64,23 @@ def test_a_recorded_request_verifies_in_its_time_and_not_altered() -> None:
 def test_each_algorithm_proves_and_is_named(method: str) -> None:
     request = contract.signed("https://x/", SECRET, contract.fields_of(text()), method)
     assert verifies(request, dict(contract.credentials(SECRET))) == method
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="&="), min_size=1, max_size=12)
+
+
+@given(
+    fields=st.dictionaries(NAMES, st.one_of(st.text(max_size=60), st.integers(0, 10**12)), max_size=12),
+    method=st.sampled_from(VonageSms.schemes),
+)
+def test_what_its_sdk_signs_is_proven(fields: dict[str, Any], method: str) -> None:
+    auth = Auth(api_key=contract.KEY, signature_secret=contract.long(SECRET), signature_method=method)
+    signed = {**fields, "api-key": contract.KEY, "timestamp": str(int(time.time()))}
+    signed.pop("sig", None)
+    signed["sig"] = auth.sign_params(dict(signed))
+    request = SignedRequest("POST", "https://x/", {}, json.dumps(signed).encode())
+    assert verifies(request, dict(contract.credentials(SECRET))) == method
+    assert auth.check_signature(dict(signed))
 
 
 @pytest.mark.parametrize("field", ["sig", "timestamp", "api-key", "nonce", "text"])
