@@ -9,36 +9,29 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from . import examining, gsm, http
+from . import gsm, http
 from .base import (
     Acknowledgement,
-    Calls,
     CredentialField,
     Credentials,
     Delivery,
     DeliveryReport,
-    Finding,
     InboundMessage,
     Knowledge,
-    Line,
-    LogPage,
-    LogQuery,
-    LogTerms,
     NotVerified,
     Outcome,
     OutgoingReply,
     SignedRequest,
-    Unavailable,
     Unusable,
     Verification,
 )
 from .parsing import clean_text, single_fields
+from .plain import Plain
 
 #: SMPP 3.4, 5.2.19, and GSM 03.38, 4: what the data coding says of the alphabet. Classes and "flash" change nothing.
 _ALPHABETS = {
@@ -66,7 +59,7 @@ STATUSES = {
 }
 
 
-class Jasmin:
+class Jasmin(Plain):
     """One user of a Jasmin server, whose route for our number is an HTTP connector to the hotline's address."""
 
     name: ClassVar = "jasmin"
@@ -76,9 +69,6 @@ class Jasmin:
     signature_headers: ClassVar[tuple[str, ...]] = ()
     #: Anything else, and Jasmin sends it again.
     acknowledgement: ClassVar = Acknowledgement("text/plain", b"ACK/Jasmin")
-    log: ClassVar[LogTerms | None] = None
-    calls: ClassVar[Calls | None] = None
-    detachable: ClassVar = False
     credential_fields: ClassVar = (
         CredentialField(
             "base_url",
@@ -160,18 +150,6 @@ class Jasmin:
             judge=_judged,
             accepted_id=lambda _answer: None,
         )
-
-    def read_log(self, query: LogQuery, credentials: Credentials, cursor: str = "") -> LogPage:
-        raise Unavailable("a gateway without a log")
-
-    def examine(self, lines: Sequence[Line], credentials: Credentials) -> Sequence[Finding]:
-        return examining.nothing_to_ask(lines, credentials)
-
-    def application(self, number: str, credentials: Credentials) -> str:
-        raise Unavailable("a gateway cannot be detached")
-
-    def attach(self, number: str, application: str, credentials: Credentials) -> None:
-        raise Unavailable("a gateway cannot be detached")
 
 
 def _is_among(client: str, addresses: str) -> bool:

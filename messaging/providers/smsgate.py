@@ -22,7 +22,6 @@ from django.utils.translation import gettext_lazy as _
 from . import examining, http
 from .base import (
     Acknowledgement,
-    Calls,
     CredentialField,
     Credentials,
     Delivery,
@@ -31,9 +30,6 @@ from .base import (
     InboundMessage,
     Knowledge,
     Line,
-    LogPage,
-    LogQuery,
-    LogTerms,
     NotVerified,
     Outcome,
     OutgoingReply,
@@ -46,6 +42,7 @@ from .base import (
     wrong,
 )
 from .parsing import parse_json
+from .plain import Plain
 
 #: Seconds by which a request may be old: a phone makes the time stamp anew at each attempt.
 TOLERANCE = 300
@@ -64,7 +61,7 @@ EVENTS = {
 }
 
 
-class SmsGate:
+class SmsGate(Plain):
     """One phone, or one SIM of it, for each account."""
 
     name: ClassVar = "smsgate"
@@ -73,9 +70,6 @@ class SmsGate:
     schemes: ClassVar = ("hmac",)
     signature_headers: ClassVar = ("x-signature", "x-timestamp")
     acknowledgement: ClassVar = Acknowledgement("text/plain", b"ok")
-    log: ClassVar[LogTerms | None] = None
-    calls: ClassVar[Calls | None] = None
-    detachable: ClassVar = False
     credential_fields: ClassVar = (
         CredentialField(
             "signing_key",
@@ -175,9 +169,6 @@ class SmsGate:
             return Outcome(Knowledge.REFUSED_FOR_NOW, detail=outcome.detail, retry_after=outcome.retry_after)
         return outcome
 
-    def read_log(self, query: LogQuery, credentials: Credentials, cursor: str = "") -> LogPage:
-        raise Unavailable("a gateway without a log")
-
     def examine(self, lines: Sequence[Line], credentials: Credentials) -> Sequence[Finding]:
         """`GET /webhooks`: which addresses the phone posts which events to."""
         known: list[tuple[object, object]] = []
@@ -200,12 +191,6 @@ class SmsGate:
                     yield wrong(words % {"event": event})
 
         return examining.asked(account, number, lines)
-
-    def application(self, number: str, credentials: Credentials) -> str:
-        raise Unavailable("a phone cannot be detached")
-
-    def attach(self, number: str, application: str, credentials: Credentials) -> None:
-        raise Unavailable("a phone cannot be detached")
 
     @staticmethod
     def _base(credentials: Credentials) -> str:

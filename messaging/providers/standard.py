@@ -7,44 +7,38 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
-from . import examining, http
+from . import http
 from .base import (
     Acknowledgement,
-    Calls,
     CredentialField,
     Credentials,
     Delivery,
     DeliveryReport,
-    Finding,
     InboundMessage,
     Knowledge,
-    Line,
-    LogPage,
-    LogQuery,
-    LogTerms,
     NotVerified,
     Outcome,
     OutgoingReply,
     SignedRequest,
     SignOfLife,
-    Unavailable,
     Unusable,
     Verification,
 )
 from .parsing import bounded_decimal, bounded_int, parse_json
+from .plain import Plain
 
 STATUSES = {status.value: status for status in Delivery}
 _PATTERN = r"whsec_[A-Za-z0-9+/]{32,128}={0,2}"
 
 
-class Standard:
+class Standard(Plain):
     """One gateway for each account: a modem, another platform, a script."""
 
     name: ClassVar = "standard"
@@ -53,9 +47,6 @@ class Standard:
     schemes: ClassVar = ("v1",)
     signature_headers: ClassVar = ("webhook-id", "webhook-timestamp", "webhook-signature")
     acknowledgement: ClassVar = Acknowledgement("application/json", b"{}")
-    log: ClassVar[LogTerms | None] = None
-    calls: ClassVar[Calls | None] = None
-    detachable: ClassVar = False
     credential_fields: ClassVar = (
         CredentialField(
             "secret",
@@ -147,18 +138,6 @@ class Standard:
         if outcome.knowledge is Knowledge.UNKNOWN:
             return Outcome(Knowledge.REFUSED_FOR_NOW, detail=outcome.detail)
         return outcome
-
-    def read_log(self, query: LogQuery, credentials: Credentials, cursor: str = "") -> LogPage:
-        raise Unavailable("a gateway without a log")
-
-    def examine(self, lines: Sequence[Line], credentials: Credentials) -> Sequence[Finding]:
-        return examining.nothing_to_ask(lines, credentials)
-
-    def application(self, number: str, credentials: Credentials) -> str:
-        raise Unavailable("a gateway cannot be detached")
-
-    def attach(self, number: str, application: str, credentials: Credentials) -> None:
-        raise Unavailable("a gateway cannot be detached")
 
 
 def _is_signed(secret: str, body: bytes, headers: Mapping[str, str]) -> bool:

@@ -29,9 +29,6 @@ from .base import (
     InboundMessage,
     Knowledge,
     Line,
-    LogPage,
-    LogQuery,
-    LogTerms,
     NotVerified,
     Outcome,
     OutgoingReply,
@@ -43,6 +40,7 @@ from .base import (
     wrong,
 )
 from .parsing import bounded_int, single_fields
+from .plain import Plain
 from .twilio_calls import TwilioCalls
 
 STATUSES = {
@@ -64,8 +62,12 @@ _TOO_MANY = frozenset({20429, 14107, 30001, 30022})
 _EXPIRES = 3600
 
 
-class Twilio:
-    """One number, whose messaging and voice addresses are the hotline's."""
+class Twilio(Plain):
+    """One number, whose messaging and voice addresses are the hotline's.
+
+    Its list of messages is not read: it is filtered by the date of sending, which a message that still waits has not,
+    and what a listing lacks would be sent again.
+    """
 
     name: ClassVar = "twilio"
     label: ClassVar[Any] = "Twilio"
@@ -73,9 +75,7 @@ class Twilio:
     schemes: ClassVar = ("sha1", "sha256")
     signature_headers: ClassVar = ("x-twilio-signature", "x-twilio-webhooks-signature-settings")
     acknowledgement: ClassVar = Acknowledgement("text/xml", b"<Response/>")
-    log: ClassVar[LogTerms | None] = None
     calls: ClassVar[Calls | None] = TwilioCalls()
-    detachable: ClassVar = False
     credential_fields: ClassVar = (
         CredentialField(
             "account_sid",
@@ -171,10 +171,6 @@ class Twilio:
             accepted_id=_taken,
         )
 
-    def read_log(self, query: LogQuery, credentials: Credentials, cursor: str = "") -> LogPage:
-        """Twilio's list of messages is not read yet: its filter of dates must be shown to be exact first."""
-        raise Unavailable("a log that is not read")
-
     def examine(self, lines: Sequence[Line], credentials: Credentials) -> Sequence[Finding]:
         """`GET /2010-04-01/Accounts/{sid}.json`, then each number's record with its addresses."""
         sid = credentials.get("account_sid", "")
@@ -202,12 +198,6 @@ class Twilio:
                 yield examining.address(line, "Call status changes", over, line.call_address)
 
         return examining.asked(account, number, lines)
-
-    def application(self, number: str, credentials: Credentials) -> str:
-        raise Unavailable("a number that is not detached")
-
-    def attach(self, number: str, application: str, credentials: Credentials) -> None:
-        raise Unavailable("a number that is not detached")
 
 
 def canonical(request: SignedRequest) -> bytes:

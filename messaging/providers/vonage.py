@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import jwt
@@ -17,29 +17,23 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from . import examining, http
+from . import http
 from .base import (
     Acknowledgement,
-    Calls,
     CredentialField,
     Credentials,
     Delivery,
     DeliveryReport,
-    Finding,
     InboundMessage,
-    Line,
-    LogPage,
-    LogQuery,
-    LogTerms,
     NotVerified,
     Outcome,
     OutgoingReply,
     SignedRequest,
-    Unavailable,
     Unusable,
     Verification,
 )
 from .parsing import bounded_decimal, bounded_int, parse_json
+from .plain import Plain
 
 #: Seconds by which a token may be old, or of the future.
 TOLERANCE = 300
@@ -55,7 +49,7 @@ STATUSES = {
 }
 
 
-class Vonage:
+class Vonage(Plain):
     """One application, whose inbound address is the hotline's. The account's API setting must be "Messages API"."""
 
     name: ClassVar = "vonage"
@@ -64,9 +58,6 @@ class Vonage:
     schemes: ClassVar = ("jwt",)
     signature_headers: ClassVar = ("authorization",)
     acknowledgement: ClassVar = Acknowledgement("application/json", b"{}")
-    log: ClassVar[LogTerms | None] = None
-    calls: ClassVar[Calls | None] = None
-    detachable: ClassVar = False
     credential_fields: ClassVar = (
         CredentialField("api_key", _("API key"), secret=False, pattern=r"[0-9A-Za-z]{6,40}"),
         CredentialField("api_secret", _("API secret")),
@@ -156,18 +147,6 @@ class Vonage:
             auth=(credentials.get("api_key", ""), credentials.get("api_secret", "")),
             accepted_id=_taken,
         )
-
-    def read_log(self, query: LogQuery, credentials: Credentials, cursor: str = "") -> LogPage:
-        raise Unavailable("a log that is not read")
-
-    def examine(self, lines: Sequence[Line], credentials: Credentials) -> Sequence[Finding]:
-        return examining.nothing_to_ask(lines, credentials)
-
-    def application(self, number: str, credentials: Credentials) -> str:
-        raise Unavailable("a number that is not detached")
-
-    def attach(self, number: str, application: str, credentials: Credentials) -> None:
-        raise Unavailable("a number that is not detached")
 
 
 def _claims(token: str, secret: str) -> Mapping[str, Any] | None:

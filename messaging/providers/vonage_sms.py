@@ -9,38 +9,32 @@ from __future__ import annotations
 import hmac
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from . import examining, gsm, http
+from . import gsm, http
 from .base import (
     Acknowledgement,
-    Calls,
     CredentialField,
     Credentials,
     Delivery,
     DeliveryReport,
-    Finding,
     InboundMessage,
     Knowledge,
-    Line,
-    LogPage,
-    LogQuery,
-    LogTerms,
     NotVerified,
     Outcome,
     OutgoingReply,
     Part,
     SignedRequest,
-    Unavailable,
     Unusable,
     Verification,
 )
 from .parsing import bounded_decimal, bounded_int, parse_json
+from .plain import Plain
 
 #: Seconds by which a signature may be old, or of the future.
 TOLERANCE = 300
@@ -66,7 +60,7 @@ _REFUSED = {
 }
 
 
-class VonageSms:
+class VonageSms(Plain):
     """One account whose default for SMS is the "SMS API", and whose webhooks come as POST-JSON."""
 
     name: ClassVar = "vonage_sms"
@@ -75,9 +69,6 @@ class VonageSms:
     schemes: ClassVar = ("md5", "sha1", "sha256", "sha512")
     signature_headers: ClassVar = ()
     acknowledgement: ClassVar = Acknowledgement("application/json", b"{}")
-    log: ClassVar[LogTerms | None] = None
-    calls: ClassVar[Calls | None] = None
-    detachable: ClassVar = False
     credential_fields: ClassVar = (
         CredentialField("api_key", _("API key"), secret=False, pattern=r"[0-9A-Za-z]{6,40}"),
         CredentialField("api_secret", _("API secret")),
@@ -167,18 +158,6 @@ class VonageSms:
             accepted_id=lambda _answer: None,
             judge=_judged,
         )
-
-    def read_log(self, query: LogQuery, credentials: Credentials, cursor: str = "") -> LogPage:
-        raise Unavailable("a log that is not read")
-
-    def examine(self, lines: Sequence[Line], credentials: Credentials) -> Sequence[Finding]:
-        return examining.nothing_to_ask(lines, credentials)
-
-    def application(self, number: str, credentials: Credentials) -> str:
-        raise Unavailable("a number that is not detached")
-
-    def attach(self, number: str, application: str, credentials: Credentials) -> None:
-        raise Unavailable("a number that is not detached")
 
 
 _REPLACED = str.maketrans("&=", "__")
