@@ -32,7 +32,7 @@ class MessagePart(models.Model):
     total = models.PositiveSmallIntegerField()
     provider_id = models.CharField(max_length=64)
     nonce_hash = models.BinaryField(max_length=16, null=True)
-    #: Sender, recipient and text, as JSON.
+    #: What `parts` needs to receive it, as JSON.
     content_sealed = models.BinaryField(null=True)
     #: The first part that is there gives the message its id.
     joined_as = models.CharField(max_length=64, blank=True)

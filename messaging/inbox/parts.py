@@ -87,7 +87,15 @@ def _row(hook: Hook, message: InboundMessage, part: Part, verification: Verifica
         received_at=message.received_at,
         stored_at=shared_now(),
     )
-    content = json.dumps([message.sender, message.recipient, message.text, verification.scheme])
+    content = json.dumps(
+        {
+            "sender": message.sender,
+            "recipient": message.recipient,
+            "national": message.national,
+            "text": message.text,
+            "scheme": verification.scheme,
+        }
+    )
     row.content_sealed = vault.seal(content, row.place, datakeys.Purpose.TEXT, datakeys.month(message.received_at))
     return row
 
@@ -135,17 +143,18 @@ def _receive(hook: Hook, name: str) -> None:
         log.error("parts on hotline %s cannot be read, their key is gone: they are dropped", hook.hotline_id)
         contents = {}
     if contents:
-        sender, recipient, _text, scheme = contents[found[0].number]
-        texts = {number: text for number, (_sender, _recipient, text, _scheme) in contents.items()}
+        first = contents[found[0].number]
+        texts = {number: content["text"] for number, content in contents.items()}
         message = InboundMessage(
             id=name,
-            sender=sender,
-            recipient=recipient,
+            sender=first["sender"],
+            recipient=first["recipient"],
+            national=first["national"],
             text=joined(texts, found[0].total),
             received_at=max(part.received_at for part in found),
             units=len(found),
         )
-        receive.receive(hook, message, Verification(scheme))
+        receive.receive(hook, message, Verification(first["scheme"]))
     parts.update(content_sealed=None)
 
 

@@ -16,8 +16,6 @@ from hotlines.models import Account, Hotline
 from . import breaker, pace
 from .moments import Moment
 
-#: A number that was taken out of use sends no more; one that answers nobody, or is not in use yet, may.
-_STANDS_IN = (Hotline.State.DRAFT, Hotline.State.ACTIVE, Hotline.State.SILENT)
 _OWN, _OTHER = "hotline__account__", "hotline__stand_in__account__"
 #: The account by which a reply has left, or would.
 ACCOUNT = Coalesce("sent_by__account", "hotline__account")
@@ -39,7 +37,7 @@ def _by_own(now: datetime.datetime | Moment) -> Q:
 
 
 def _by_stand_in(now: datetime.datetime | Moment) -> Q:
-    there = Q(hotline__stand_in__state__in=_STANDS_IN)
+    there = Q(hotline__stand_in__state__in=Hotline.STANDS_IN)
     return ~_can_send(_OWN, now) & there & _waits_no_more(_OTHER, now) & _can_send(_OTHER, now)
 
 
@@ -48,7 +46,7 @@ def sender_of(hotline: Hotline, now: datetime.datetime) -> Hotline | None:
     other = hotline.stand_in
     if _can(hotline.account, now):
         return hotline
-    return other if other is not None and other.state in _STANDS_IN and _can(other.account, now) else None
+    return other if other is not None and other.state in Hotline.STANDS_IN and _can(other.account, now) else None
 
 
 def _can_send(account: str, now: datetime.datetime | Moment) -> Q:

@@ -14,3 +14,8 @@ _LONGEST = 3000
 def as_xml(text: str) -> str:
     """Text as XML has it; what XML cannot hold is left out."""
     return escape(_NO_XML.sub("", text)[:_LONGEST])
+
+
+def play(address: str) -> bytes:
+    """The document that plays the sound at `address` and hangs up: Plivo and Twilio name these two verbs alike."""
+    return f"<Response><Play>{as_xml(address)}</Play><Hangup/></Response>".encode()

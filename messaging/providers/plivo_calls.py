@@ -11,7 +11,7 @@ from typing import ClassVar
 from xml.sax.saxutils import quoteattr
 
 from .base import Acknowledgement, Call, CallEnded, SignedRequest, Speech, Unusable
-from .markup import as_xml
+from .markup import as_xml, play
 from .parsing import bounded_decimal, bounded_int, single_fields
 
 _XML = "application/xml"
@@ -60,8 +60,7 @@ class PlivoCalls:
 
     def speak(self, speech: Speech) -> Acknowledgement:
         if speech.audio:
-            played = f"<Response><Play>{as_xml(speech.audio)}</Play><Hangup/></Response>"
-            return Acknowledgement(_XML, played.encode())
+            return Acknowledgement(_XML, play(speech.audio))
         voice, _, language = speech.voice.partition(" ")
         named = f"<Speak voice={quoteattr(voice)} language={quoteattr(language)}>"
         body = f"<Response>{named}{as_xml(speech.text)}</Speak><Hangup/></Response>"

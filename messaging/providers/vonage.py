@@ -40,6 +40,15 @@ TOLERANCE = 300
 _EXPIRES = 3600
 _BEARER = "bearer "
 
+API_KEY = CredentialField("api_key", _("API key"), secret=False, pattern=r"[0-9A-Za-z]{6,40}")
+API_SECRET = CredentialField("api_secret", _("API secret"))
+PREVIOUS_SECRET = CredentialField(
+    "previous_signature_secret",
+    _("previous signature secret"),
+    required=False,
+    help_text=_("Accepted as well while you change the secret; empty it afterwards."),
+)
+
 STATUSES = {
     "submitted": Delivery.QUEUED,
     "delivered": Delivery.DELIVERED,
@@ -59,19 +68,14 @@ class Vonage(Plain):
     signature_headers: ClassVar = ("authorization",)
     acknowledgement: ClassVar = Acknowledgement("application/json", b"{}")
     credential_fields: ClassVar = (
-        CredentialField("api_key", _("API key"), secret=False, pattern=r"[0-9A-Za-z]{6,40}"),
-        CredentialField("api_secret", _("API secret")),
+        API_KEY,
+        API_SECRET,
         CredentialField(
             "signature_secret",
             _("signature secret"),
             help_text=_("In the dashboard: API settings, Signed webhooks. Webhooks are signed with it."),
         ),
-        CredentialField(
-            "previous_signature_secret",
-            _("previous signature secret"),
-            required=False,
-            help_text=_("Accepted as well while you change the secret; empty it afterwards."),
-        ),
+        PREVIOUS_SECRET,
     )
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> Verification:

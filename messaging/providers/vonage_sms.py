@@ -35,9 +35,8 @@ from .base import (
 )
 from .parsing import bounded_decimal, bounded_int, parse_json
 from .plain import Plain
+from .vonage import API_KEY, API_SECRET, PREVIOUS_SECRET, TOLERANCE
 
-#: Seconds by which a signature may be old, or of the future.
-TOLERANCE = 300
 _EXPIRES_MILLISECONDS = 3_600_000
 #: The hash of a signature by the number of its hexadecimal digits: the account's setting says which one Vonage uses.
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
@@ -70,19 +69,14 @@ class VonageSms(Plain):
     signature_headers: ClassVar = ()
     acknowledgement: ClassVar = Acknowledgement("application/json", b"{}")
     credential_fields: ClassVar = (
-        CredentialField("api_key", _("API key"), secret=False, pattern=r"[0-9A-Za-z]{6,40}"),
-        CredentialField("api_secret", _("API secret")),
+        API_KEY,
+        API_SECRET,
         CredentialField(
             "signature_secret",
             _("signature secret"),
             help_text=_("In the dashboard: API settings, SMS settings. The algorithm there must be one with HMAC."),
         ),
-        CredentialField(
-            "previous_signature_secret",
-            _("previous signature secret"),
-            required=False,
-            help_text=_("Accepted as well while you change the secret; empty it afterwards."),
-        ),
+        PREVIOUS_SECRET,
     )
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> Verification:

@@ -26,7 +26,7 @@ from conversations.words import Disposition
 from inbox import fold, hooks, parts, receive
 from inbox.arrival import Arrival
 from inbox.models import MessagePart
-from providers.base import Verification
+from providers.base import InboundMessage, Part, Verification
 
 pytestmark = pytest.mark.django_db
 
@@ -237,6 +237,17 @@ def test_the_last_two_parts_at_the_same_moment_are_one_message(tenant: Tenant) -
         assert answers == [200, 200]
     assert [one.text for one in Message.objects.all()] == ["un deux trois"] * 5
     rows_are(waiting=0, emptied=15)
+
+
+def test_a_sender_written_as_at_home_stays_who_he_is(tenant: Tenant) -> None:
+    hook = hooks.of_hotline(tenant.hotline.pk)
+    assert hook is not None
+    for number, text in ((1, "un "), (2, "deux")):
+        part = Part("42", number, 2)
+        found = InboundMessage(str(number), "06 39 98 01 23", None, text, timezone.now(), national=True, part=part)
+        assert parts.take(hook, found, part, Verification("none")) is receive.Receipt.STORED
+    assert Message.objects.get().text == "un deux"
+    assert Conversation.objects.get().sender == "number:+33639980123"
 
 
 @pytest.mark.postgresql  # SQLite counts one by one

@@ -55,6 +55,9 @@ class Hotline(models.Model):
         SUSPENDED = "suspended", _("suspended")
         RETIRED = "retired", _("retired")
 
+    #: A number that was taken out of use sends no more; one that answers nobody, or is not in use yet, may.
+    STANDS_IN: ClassVar = (State.DRAFT, State.ACTIVE, State.SILENT)
+
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(
         Organization, models.PROTECT, related_name="hotlines", verbose_name=_("organization")
@@ -266,7 +269,7 @@ class Hotline(models.Model):
             return {"stand_in": _("That number belongs to another organization.")}
         if self.account_id and number.account_id == self.account_id:
             return {"stand_in": _("That number is on the same account, and cannot send either when this one cannot.")}
-        if number.state in {self.State.SUSPENDED, self.State.RETIRED}:
+        if number.state not in self.STANDS_IN:
             return {"stand_in": _("That number is suspended or retired.")}
         return {}
 
