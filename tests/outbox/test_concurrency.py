@@ -6,13 +6,15 @@ import datetime
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+import time_machine
 from django.core import mail
 from django.db import connection
 from django.utils import timezone
 from tests.outbox.carrier import Carrier, accepted, deliver, inbound, written
+from tests.outbox.replies import NOON
 from tests.world import World, build_world
 
 from conversations.models import Block, Reply
@@ -72,6 +74,13 @@ class Crowded(Carrier):
         with self.lock:
             self.under_way[reply.recipient] -= 1
             return super().send(reply, {})
+
+
+@pytest.fixture(autouse=True)
+def by_day(our_clock: None) -> Iterator[None]:
+    """From noon on: an hour before midnight, what leaves an hour later is another day's, and is released anew."""
+    with time_machine.travel(NOON):
+        yield
 
 
 @pytest.fixture
