@@ -127,4 +127,4 @@ $(secret): | $(VENV)/base.stamp
 	@umask 077 && $(python) -c 'import secrets; print(secrets.token_urlsafe(50))' > $@
 
 $(master): | $(VENV)/base.stamp $(secret)
-	@$(tool_environment) $(manage) create_key --if-missing $@ >/dev/null
+	@$(tool_environment) $(manage) keys create --if-missing $@ >/dev/null

@@ -57,6 +57,12 @@ def lasts() -> float | None:
     return None if since is None else time.monotonic() - since
 
 
+def _code(error: Error) -> str:
+    """PostgreSQL's or SQLite's own word for it; its text might name a sender."""
+    cause = error.__cause__
+    return getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or "without a code"
+
+
 def noticed(error: Error) -> None:
     """Open the breaker, unless it was only this statement that failed."""
     global _since, _until, _answered  # noqa: PLW0603  the state of this process
@@ -65,11 +71,11 @@ def noticed(error: Error) -> None:
     if not connection.in_atomic_block:
         connection.close()  # Django would ask a connection that failed whether it lives, and wait for its answer
     if not isinstance(error, NO_ANSWER) or _only_contention(error):
-        log.error("database did not take it: %s", type(error).__name__)
+        log.error("database did not take it: %s %s", type(error).__name__, _code(error))
         return
     with _lock:
         if _since is None:
-            log.error("database does not answer: %s", type(error).__name__)
+            log.error("database does not answer: %s %s", type(error).__name__, _code(error))
             _since = time.monotonic()
         _until = time.monotonic() + _LONGEST
         _answered = False

@@ -15,6 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from conversations import blocks
+from privacy import rotation
 from shield import intake, judge, ledger, watch
 
 from . import breaker, detaching, faults, gateways, pace, release, restored, send, summary, telling
@@ -104,6 +105,11 @@ def daily_summary() -> int:
     return summary.send_due(shared_now())
 
 
+def exchange_keys() -> int:
+    """What `manage.py keys reencrypt` began is ended: values under retired keys are sealed anew, then the keys go."""
+    return rotation.finish(shared_now())
+
+
 @dataclass(frozen=True)
 class Sweep:
     """A sweep, the seconds between its runs, and how many of it may well run side by side.
@@ -169,3 +175,4 @@ add(Sweep(tell_alerts, every=15.0))
 add(Sweep(tidy_budgets, every=3600.0))
 add(Sweep(keep_blocks, every=3600.0))
 add(Sweep(daily_summary, every=300.0))
+add(Sweep(exchange_keys, every=3600.0, aside=True))

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import functools
 import hashlib
 import os
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,12 +41,13 @@ class MasterKey:
 
 MISSING = (
     "No master key. Paravent refuses to start, because senders' numbers and texts could be neither kept safe nor read. "
-    "Nothing was changed. To create one: `python manage.py create_key /etc/paravent/master.key`; then set "
+    "Nothing was changed. To create one: `python manage.py keys create /etc/paravent/master.key`; then set "
     "PARAVENT_MASTER_KEY_FILE to that path and keep a copy off this machine: without it, what is stored is lost."
 )
 MALFORMED = (
     "PARAVENT_MASTER_KEY holds a line that is not 32 bytes in base64. Paravent refuses to start; nothing was changed. "
-    "Restore the file from its copy, or give one key per line, the newest first, as `manage.py create_key` writes them."
+    "Restore the file from its copy, or give one key per line, the newest first, as `manage.py keys create` writes "
+    "them."
 )
 
 
@@ -59,20 +62,44 @@ def create_file(path: Path) -> bool:
     The file appears whole or not at all: a start that reads it at that moment, or a crash, never finds half a key.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _draft(path, generate() + "\n") as draft:
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return False
+    sync_folder(path.parent)
+    return True
+
+
+def without(text: str, key_id: str) -> str:
+    """The text of a file of master keys, as `PARAVENT_MASTER_KEY` takes it, without one of its keys."""
+    return "".join(f"{line}\n" for line in text.split() if _parse(line)[0].id != key_id)
+
+
+def rewrite_file(path: Path, text: str) -> None:
+    """Put `text` in place of what a file of master keys holds, whole or not at all; owner and mode stay."""
+    before = path.stat()
+    with _draft(path, text) as draft:
+        draft.chmod(before.st_mode & 0o777)
+        if (draft.stat().st_uid, draft.stat().st_gid) != (before.st_uid, before.st_gid):
+            os.chown(draft, before.st_uid, before.st_gid)
+        draft.replace(path)
+    sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _draft(path: Path, text: str) -> Iterator[Path]:
+    """A file beside `path` that holds `text` and is on disk; gone afterwards unless it was given another name."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w") as file:
-            file.write(generate() + "\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.link(draft, path)
-    except FileExistsError:
-        return False
+        yield draft
     finally:
-        draft.unlink()
-    sync_folder(path.parent)
-    return True
+        draft.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
@@ -100,17 +127,22 @@ def _parse(text: str) -> tuple[MasterKey, ...]:
     return tuple(keys)
 
 
+def configured() -> tuple[MasterKey, ...]:
+    """All keys of the configuration, the newest first. Raises `ImproperlyConfigured` when there is none."""
+    return _parse(settings.MASTER_KEYS)
+
+
 def current() -> MasterKey:
     """The key that wraps new data keys. Raises `ImproperlyConfigured` with what to do when there is none."""
-    return _parse(settings.MASTER_KEYS)[0]
+    return configured()[0]
 
 
 def by_id(key_id: str) -> MasterKey:
     """The key that wrapped an existing data key. Raises `ImproperlyConfigured` when it is not in the configuration."""
-    for key in _parse(settings.MASTER_KEYS):
+    for key in configured():
         if key.id == key_id:
             return key
     raise ImproperlyConfigured(
         f"Data was protected with master key {key_id}, which PARAVENT_MASTER_KEY does not hold. Nothing was changed. "
-        "Add that key as a further line; it may be removed once `manage.py` has re-wrapped everything with the new one."
+        "Add that key as a further line; it may go once `manage.py keys rewrap` wrapped everything with the new one."
     )

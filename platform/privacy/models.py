@@ -21,17 +21,24 @@ class DataKey(models.Model):
     #: Without a foreign key, because this app is below `organizations` and a key outlives what it protects.
     organization_id = models.BigIntegerField()
     purpose = models.CharField(max_length=16, choices=Purpose)
-    #: `2026-11` for a month, `2026-H2` for a half-year, `all` where the key has no period.
+    #: `2026-11` for a month, `2026-H2` for a half-year (`2026-H2b` for an epoch that was begun early in it), `all`
+    #: where the key has no period.
     period = models.CharField(max_length=8)
     wrapped = models.BinaryField(max_length=96)
     master_key_id = models.CharField(max_length=16)
     created_at = models.DateTimeField(auto_now_add=True)
+    #: Since when nothing new is sealed with it; deleted once nothing is left that it opens. See `rotation`.
+    retired_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("data key")
         verbose_name_plural = _("data keys")
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["organization_id", "purpose", "period"], name="datakey_one_per_period"),
+            models.UniqueConstraint(
+                fields=["organization_id", "purpose", "period"],
+                condition=models.Q(retired_at__isnull=True),
+                name="datakey_one_per_period",
+            ),
             models.CheckConstraint(
                 condition=models.Q(purpose__in=["text", "number", "credentials", "pseudonym"]),
                 name="datakey_purpose_known",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
+from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -22,6 +23,8 @@ from .vault import Unreadable
 
 _VERSION = b"\x01"
 _KEY_ID_BYTES = 8
+#: What `inbox.last_known` writes: a copy of what the database says, written again within a day.
+_COPY = ".known"
 _HEADER = len(_VERSION) + _KEY_ID_BYTES
 
 
@@ -49,3 +52,10 @@ def unseal(sealed: bytes, use: str) -> bytes:
         return _cipher(master, use).decrypt(nonce, sealed[_HEADER + keys.NONCE_BYTES :], header)
     except (InvalidTag, ImproperlyConfigured) as error:
         raise Unreadable(type(error).__name__) from error
+
+
+def files_under(folder: Path, master_key_id: str) -> list[Path]:
+    """The files of a folder in which something is sealed under that master key, copies that are made anew left out."""
+    header = _VERSION + bytes.fromhex(master_key_id)
+    files = sorted(path for path in folder.glob("*") if path.is_file() and path.suffix != _COPY)
+    return [path for path in files if header in path.read_bytes()]

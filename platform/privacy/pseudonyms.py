@@ -41,12 +41,12 @@ def _epoch(organization_id: int, now: datetime.datetime) -> str:
     It has begun where a clock is ahead of ours, or `now` is the moment of a message that was kept for later. Going
     back would give a sender who has followed into the new half-year a second row, with all its slots.
     """
-    epoch = datakeys.half_year(now)
+    epoch = datakeys.latest(organization_id, datakeys.Purpose.PSEUDONYM, datakeys.half_year(now))
     later = {datakeys.half_year(now + _CLOCKS_APART), datakeys.half_year(timezone.now())}
     begun = [
         candidate
         for candidate in later
-        if candidate > epoch and datakeys.find(organization_id, datakeys.Purpose.PSEUDONYM, candidate, past=False)
+        if candidate > epoch and datakeys.find(organization_id, datakeys.Purpose.PSEUDONYM, candidate)
     ]
     return max([epoch, *begun])
 
@@ -59,9 +59,9 @@ def current(organization_id: int, sender: str, now: datetime.datetime) -> Pseudo
 
 
 def previous_key(organization_id: int, sender: str, epoch: str) -> bytes | None:
-    """The sender's key in the half-year before `epoch`, or None when the organization had no key then."""
-    before = datakeys.previous_half_year(epoch)
-    found = datakeys.find(organization_id, datakeys.Purpose.PSEUDONYM, before)
+    """The sender's key in the epoch before `epoch`, or None when the organization had no key then."""
+    before = datakeys.before(organization_id, datakeys.Purpose.PSEUDONYM, epoch)
+    found = datakeys.find(organization_id, datakeys.Purpose.PSEUDONYM, before) if before else None
     return _mac(found[1], sender) if found else None
 
 

@@ -20,6 +20,8 @@ from .models import DataKey
 
 _HEADER = struct.Struct(">BQ")
 _VERSION = 1
+#: Where in a sealed value its data key's id stands.
+KEY_AT, KEY_BYTES = 1, 8
 
 
 class Unreadable(Exception):
@@ -42,6 +44,16 @@ class Place:
 @functools.lru_cache(maxsize=1024)
 def _cipher(secret: bytes) -> AESGCM:
     return AESGCM(secret)
+
+
+def key_bytes(key_id: int) -> bytes:
+    """A data key's id as it stands in what was sealed with it."""
+    return key_id.to_bytes(KEY_BYTES, "big")
+
+
+def key_id(sealed: bytes) -> int:
+    """The id of the data key that `sealed` was sealed with."""
+    return int.from_bytes(sealed[KEY_AT : KEY_AT + KEY_BYTES], "big")
 
 
 def seal(value: str, place: Place, purpose: str, period: str) -> bytes:

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from tests.signing import post_message
 from tests.world import SENDER, Tenant, World, message_fields
+from tests.writing import write
 
 from conversations import blocks
 from conversations.models import Block, Conversation, Message, Reply
@@ -16,13 +17,6 @@ from privacy import datakeys
 from replies.models import ReplyTemplate
 
 DAY = datetime.timedelta(days=1)
-
-
-def write(tenant: Tenant, text: str = "Salut", hotline: Hotline | None = None) -> Message:
-    """One text of the sender, through the webhook; the Message it became."""
-    response = post_message(hotline or tenant.hotline, message_fields(hotline or tenant.hotline, text), tenant.token)
-    assert response.status_code == 200
-    return Message.objects.latest("pk")
 
 
 def second_hotline(tenant: Tenant) -> Hotline:
@@ -228,7 +222,7 @@ def test_a_block_everywhere_holds_after_the_pseudonyms_changed(world: World, mon
     blocks.block_everywhere(conversation, north.owner, "threats")
     last = conversation.key_epoch
     monkeypatch.setattr(datakeys, "half_year", lambda moment: "2027-H1")
-    monkeypatch.setattr(datakeys, "previous_half_year", lambda epoch: last)
+    monkeypatch.setattr(datakeys, "before", lambda *_: last)
     assert write(north, hotline=other).disposition == Disposition.BLOCKED
     assert write(north).disposition == Disposition.BLOCKED
     conversation.refresh_from_db()

@@ -72,13 +72,13 @@ def test_a_crash_while_writing_leaves_no_half_key(tmp_path: Path, monkeypatch: p
 
 def test_the_command_says_what_to_keep_and_leaves_an_existing_file(tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / "master.key"
-    call_command("create_key", path)
+    call_command("keys", "create", path)
     assert "Keep a copy off this machine" in capsys.readouterr().out
     text = path.read_text()
-    call_command("create_key", path, if_missing=True)
+    call_command("keys", "create", path, if_missing=True)
     assert capsys.readouterr().out == ""
     with pytest.raises(CommandError, match="exists and was left as it is"):
-        call_command("create_key", path)
+        call_command("keys", "create", path)
     assert path.read_text() == text
 
 
