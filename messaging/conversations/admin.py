@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -18,25 +16,23 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
-from hotlines import extension
 from hotlines.choices import language_name
-from hotlines.models import Hotline
-from organizations.scoped_admin import DialogForm, ReadOnlyAdmin, ScopedRelatedFilter, dialog_action
-from organizations.tenancy import EDIT
+from organizations.scoped_admin import ReadOnlyAdmin, ScopedRelatedFilter, dialog_action
+from organizations.tenancy import EDIT, OWN
 from organizations.widgets import RadioGroup
 from privacy import pseudonyms
 
-from . import blocks, missed, number_health, threads
-from .block_file_page import BlockFilePage
-from .models import Block, Conversation
+from . import blocks, holds, threads
+from .block_admin import FOR_EVER, ReasonForm, until_told
+from .models import Block, Conversation, Hold
 from .words import BlockCause
 
 #: A search for a pseudonym looks at this many conversations at most.
 _MOST_SEARCHED = 100_000
 _DURATIONS: Any = (
-    ("", gettext_lazy("until somebody lifts it")),
+    ("", FOR_EVER),
     ("1", gettext_lazy("for one day")),
     ("7", gettext_lazy("for one week")),
     ("30", gettext_lazy("for 30 days")),
@@ -103,13 +99,18 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(condition) if condition is not None else queryset
 
 
-class ReasonForm(DialogForm):
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        max_length=200,
-        widget=UnfoldAdminTextInputWidget(),
-        help_text=gettext_lazy("Your colleagues read it. No names and no numbers, please."),
-    )
+class HeldFilter(admin.SimpleListFilter):
+    title = gettext_lazy("kept as evidence")
+    parameter_name = "held"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", gettext_lazy("kept")), ("due", gettext_lazy("to be reviewed now"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        standing = Hold.objects.filter(conversation_id=OuterRef("pk"), lifted_at=None)
+        if self.value() == "due":
+            standing = standing.filter(review_at__lte=timezone.now())
+        return queryset.filter(Exists(standing)) if self.value() in {"yes", "due"} else queryset
 
 
 class BlockForm(ReasonForm):
@@ -142,21 +143,25 @@ class ConversationAdmin(ReadOnlyAdmin):
         "organization",
     )
     list_select_related = ("hotline", "organization")
-    list_filter = (StateFilter, ("hotline", ScopedRelatedFilter), ("organization", ScopedRelatedFilter))
+    list_filter = (StateFilter, HeldFilter, ("hotline", ScopedRelatedFilter), ("organization", ScopedRelatedFilter))
     ordering = ("-last_message_at",)
     search_fields = ("uuid",)  # makes the field appear; what it finds is in `get_search_results`
     search_help_text = gettext_lazy("A pseudonym, like Loutre-7F3A")
     fieldsets = (
-        (None, {"fields": ("organization", "hotline", "masked_shown", "language_named", "state_told")}),
+        (None, {"fields": ("organization", "hotline", "masked_shown", "language_named", "state_told", "held_told")}),
         (
             gettext_lazy("Counts"),
             {"fields": ("messages_received", "slots_told", "episode", "first_message_at", "last_message_at")},
         ),
     )
-    actions_detail = ("block", "unblock")
+    actions_detail = ("block", "unblock", "hold", "review", "lift_hold")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).annotate(is_blocked_everywhere=everywhere(timezone.now()))
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(is_blocked_everywhere=everywhere(timezone.now()), is_held=holds.standing("pk"))
+        )
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By pseudonym, which no column holds: it is computed for each conversation she may see."""
@@ -199,6 +204,16 @@ class ConversationAdmin(ReadOnlyAdmin):
         if state in {"limit", "person"} and conversation.blocked_until:
             told += ", " + until_told(conversation.blocked_until)
         return told
+
+    @admin.display(description=gettext_lazy("Kept as evidence"))
+    def held_told(self, conversation: Conversation) -> str:
+        held = holds.of(conversation.pk) if conversation.is_held else None  # type: ignore[attr-defined]
+        if held is None:
+            return _("no: texts and number are erased when their time is over")
+        return _("yes, to be reviewed by %(day)s: %(reason)s") % {
+            "day": date_format(timezone.localtime(held.review_at), "SHORT_DATE_FORMAT"),
+            "reason": held.reason,
+        }
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         row = self.get_object(request, object_id)
@@ -251,145 +266,56 @@ class ConversationAdmin(ReadOnlyAdmin):
         self.log_change(request, row, f"{said} {form.cleaned_data['reason']}")
         return said
 
-
-def until_told(until: datetime.datetime | None) -> str:
-    """`until 3 March 2027 08:00`, or until somebody lifts it."""
-    if until is None or until >= blocks.FOREVER:
-        return str(_DURATIONS[0][1])
-    moment = date_format(timezone.localtime(until), "SHORT_DATETIME_FORMAT")
-    return _("until %(moment)s") % {"moment": moment}
-
-
-class StandingFilter(admin.SimpleListFilter):
-    title = gettext_lazy("state")
-    parameter_name = "standing"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("standing")), ("no", _("past"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        standing = blocks.standing(timezone.now())
-        match self.value():
-            case "yes":
-                return queryset.filter(standing)
-            case "no":
-                return queryset.exclude(standing)
-        return queryset
-
-
-@admin.register(Block)
-class BlockAdmin(BlockFilePage):
-    list_display = (
-        "sender_shown",
-        "cause",
-        "where",
-        "reason",
-        "author",
-        "since",
-        "until_shown",
-        "state_badge",
-        "organization",
+    @dialog_action(
+        description=gettext_lazy("Keep as evidence"),
+        title=gettext_lazy("Keep this conversation as evidence?"),
+        text=gettext_lazy(
+            "Nothing of it is erased any more, neither texts nor number, until somebody ends it; after a year somebody "
+            "must say whether it is still needed. For threats, for a complaint, for a court."
+        ),
+        submit=gettext_lazy("Keep"),
+        form_class=ReasonForm,
+        icon="gavel",
+        roles=EDIT,
+        shown=lambda row: not row.is_held,
     )
-    list_select_related = ("conversation__hotline", "author", "organization")
-    list_filter = (
-        StandingFilter,
-        "cause",
-        ("conversation__hotline", ScopedRelatedFilter),
-        ("organization", ScopedRelatedFilter),
-    )
-    ordering = ("-since",)
-    fieldsets: ClassVar[Any] = (
-        (None, {"fields": ("organization", "sender_linked", "cause", "where", "reason", "author", "since")}),
-        (gettext_lazy("End"), {"fields": ("until_shown", "state_told", "lifted_at", "lifted_by", "lifted_reason")}),
-    )
-    actions_detail = ("lift",)
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """A block on all numbers names no conversation; one of the same sender stands in for it."""
-        same = Conversation.objects.filter(
-            organization=OuterRef("organization"), sender_key=OuterRef("sender_key")
-        ).order_by("pk")
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                one_conversation=Subquery(same.values("pk")[:1]), its_hotline=Subquery(same.values("hotline_id")[:1])
-            )
-        )
-
-    @admin.display(description=gettext_lazy("sender"))
-    def sender_shown(self, block: Any) -> str:
-        if block.conversation:
-            return str(block.conversation.pseudonym)
-        return pseudonyms.readable(block.sender_key, block.its_hotline) if block.its_hotline else _("unknown")
-
-    @admin.display(description=gettext_lazy("sender"))
-    def sender_linked(self, block: Any) -> str:
-        conversation = block.conversation_id or block.one_conversation
-        if not conversation:
-            return self.sender_shown(block)
-        url = reverse("admin:conversations_conversation_change", args=(conversation,))
-        return format_html('<a class="pv-link" href="{}">{}</a>', url, self.sender_shown(block))
-
-    @admin.display(description=gettext_lazy("where"))
-    def where(self, block: Block) -> str:
-        return str(block.conversation.hotline) if block.conversation else _("all numbers")
-
-    @admin.display(description=gettext_lazy("until"), ordering="until")
-    def until_shown(self, block: Block) -> str:
-        return _("for good") if block.cause == BlockCause.STOP else until_told(block.until)
-
-    @display(  # type: ignore[untyped-decorator]
-        description=gettext_lazy("state"), label={"standing": "danger", "lifted": "success", "past": "info"}
-    )
-    def state_badge(self, block: Block) -> tuple[str, str]:
-        if block.lifted_at is not None:
-            return "lifted", _("lifted")
-        return ("standing", _("standing")) if block.stands_at(timezone.now()) else ("past", _("past"))
-
-    @admin.display(description=gettext_lazy("state"))
-    def state_told(self, block: Block) -> str:
-        return self.state_badge(block)[1]  # type: ignore[no-any-return]
+    def hold(self, request: HttpRequest, row: Conversation, form: ReasonForm) -> str:
+        holds.hold(row, request.user, form.cleaned_data["reason"])
+        said = _("This conversation is kept as evidence.")
+        self.log_change(request, row, f"{said} {form.cleaned_data['reason']}")
+        return said
 
     @dialog_action(
-        description=gettext_lazy("Lift this block"),
-        title=gettext_lazy("Lift this block?"),
-        text=gettext_lazy("Where no other block holds, the sender is answered again."),
-        submit=gettext_lazy("Lift the block"),
+        description=gettext_lazy("Keep for another year"),
+        title=gettext_lazy("Is it still needed?"),
+        text=gettext_lazy("It is kept for another year from today. If nobody needs it any more, end it instead."),
+        submit=gettext_lazy("Keep"),
         form_class=ReasonForm,
-        icon="lock_open",
-        variant=ActionVariant.PRIMARY,
+        icon="event_repeat",
         roles=EDIT,
-        shown=lambda block: block.cause != BlockCause.STOP and block.stands_at(timezone.now()),
+        shown=lambda row: row.is_held,
     )
-    def lift(self, request: HttpRequest, row: Block, form: ReasonForm) -> str:
-        blocks.lift(row, request.user, form.cleaned_data["reason"])
-        self.log_change(request, row, f"Lifted. {form.cleaned_data['reason']}")
-        return _("The block is lifted.")
+    def review(self, request: HttpRequest, row: Conversation, form: ReasonForm) -> str:
+        holds.review(row, request.user, form.cleaned_data["reason"])
+        said = _("This conversation is kept for another year.")
+        self.log_change(request, row, f"{said} {form.cleaned_data['reason']}")
+        return said
 
-
-def blocks_of(_request: HttpRequest, hotline: Hotline) -> Mapping[str, Any]:
-    """The box of blocks on a hotline's page: by cause, what stands now and what began in the last 30 days."""
-    now = timezone.now()
-    recent = Q(since__gte=now - datetime.timedelta(days=30))
-    counts = {"standing": Count("pk", filter=blocks.standing(now)), "recent": Count("pk", filter=recent)}
-    here = Block.objects.filter(conversation__hotline=hotline).order_by().values("cause").annotate(**counts)
-    by_cause: dict[str, Any] = {row["cause"]: row for row in here}
-    page = reverse("admin:conversations_block_changelist")
-    rows = [
-        {
-            "label": cause.label,
-            "standing": by_cause.get(cause, {}).get("standing", 0),
-            "recent": by_cause.get(cause, {}).get("recent", 0),
-            "url": f"{page}?cause__exact={cause.value}&conversation__hotline__id__exact={hotline.pk}",
-        }
-        for cause in BlockCause
-    ]
-    everyone = Block.objects.filter(organization=hotline.organization_id, conversation=None).aggregate(**counts)
-    rows.append({"label": _("on all numbers, by a person"), "url": f"{page}?cause__exact=person", **everyone})
-    return {"rows": rows}
-
-
-extension.add_panel(extension.Panel("conversations/blocks_panel.html", blocks_of))
-extension.add_panel(number_health.PANEL)
-extension.add_panel(missed.PANEL)
+    @dialog_action(
+        description=gettext_lazy("Keep no longer"),
+        title=gettext_lazy("Is this evidence needed no longer?"),
+        text=gettext_lazy(
+            "What is older than this number keeps is erased within an hour, for good. It cannot be brought back."
+        ),
+        submit=gettext_lazy("Keep no longer"),
+        form_class=ReasonForm,
+        icon="delete_history",
+        variant=ActionVariant.DANGER,
+        roles=OWN,
+        shown=lambda row: row.is_held,
+    )
+    def lift_hold(self, request: HttpRequest, row: Conversation, form: ReasonForm) -> str:
+        holds.lift(row, request.user, form.cleaned_data["reason"])
+        said = _("This conversation is no longer kept as evidence.")
+        self.log_change(request, row, f"{said} {form.cleaned_data['reason']}")
+        return said

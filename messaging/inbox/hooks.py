@@ -39,6 +39,8 @@ class Hook(Proof):
     account_id: int
     number: str
     policy: Policy
+    #: Whether texts are stored; else messages are only counted.
+    keeps_texts: bool = True
 
 
 _lock = threading.Lock()
@@ -94,6 +96,7 @@ def _load(**wanted: Any) -> Hook | None:
         credentials=_credentials(hotline.account),
         number=hotline.number,
         policy=hotline.policy,
+        keeps_texts=hotline.text_days > 0,
         pins={pin.endpoint: pin.scheme for pin in hotline.pins.all()},
     )
 

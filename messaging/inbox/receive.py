@@ -168,7 +168,8 @@ def _draft(
         "last_message_at": now,
         **_columns(first.standing),
     }
-    text_sealed = rows.seal_text(hook, message.text, row["uuid"], now) if message.text else None
+    keep = hook.keeps_texts and message.text
+    text_sealed = rows.seal_text(hook, message.text, row["uuid"], now) if keep else None
     stored = row | _judged(first, incoming.refusal) | {"text_sealed": text_sealed}
     return _Draft(hook, now, chance, sender, incoming, previous_key, first, conversation, stored, speaker)
 

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from conversations import blocks
+from conversations import blocks, retention
 from privacy import rotation
 from shield import intake, judge, ledger, watch
 
@@ -105,9 +105,19 @@ def daily_summary() -> int:
     return summary.send_due(shared_now())
 
 
+def keep_no_longer() -> int:
+    """Texts, numbers and rows whose time is over are erased."""
+    return retention.erase_due(shared_now()).total
+
+
 def exchange_keys() -> int:
     """What `manage.py keys reencrypt` began is ended: values under retired keys are sealed anew, then the keys go."""
     return rotation.finish(shared_now())
+
+
+def end_keys() -> int:
+    """Keys that open nothing any more, and those that tell senders of long ago, are deleted."""
+    return rotation.end_periods(shared_now())
 
 
 @dataclass(frozen=True)
@@ -175,4 +185,6 @@ add(Sweep(tell_alerts, every=15.0))
 add(Sweep(tidy_budgets, every=3600.0))
 add(Sweep(keep_blocks, every=3600.0))
 add(Sweep(daily_summary, every=300.0))
+add(Sweep(keep_no_longer, every=3600.0, aside=True))
 add(Sweep(exchange_keys, every=3600.0, aside=True))
+add(Sweep(end_keys, every=86400.0, aside=True))

@@ -93,6 +93,16 @@ class HotlineAdmin(ScopedAdmin):
             },
         ),
         (
+            gettext_lazy("What it keeps"),
+            {
+                "fields": ("text_days", "number_days", "body_days"),
+                "description": gettext_lazy(
+                    "What is not kept cannot be stolen. What is over is erased every hour, unless somebody holds a "
+                    "conversation as evidence."
+                ),
+            },
+        ),
+        (
             gettext_lazy("What it may spend"),
             {
                 "fields": _MONEY,

@@ -20,6 +20,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Exists, Min, OuterRef, Q
 
+from conversations import retention
 from conversations.models import Reply
 from hotlines.models import Account
 from inbox import deadline, spool
@@ -30,6 +31,7 @@ from providers.models import LogReading
 #: Seconds after which something that goes on all the time has stopped (SECURITY.md L1: settled within 5 minutes).
 STUCK_AFTER = 300
 #: Periods that a sweep may be late by, and the least time that counts as late.
+_KEPT_TOO_LONG = datetime.timedelta(hours=2)
 _PERIODS, _AT_LEAST = 3, 60
 _WEB_TIMEOUT = 5.0
 #: A page that every middleware takes part in and no database; it redirects, so that no log has a line for each look.
@@ -189,6 +191,18 @@ def schedule() -> Finding:
     return Finding("sweeps", ok=not late, says=says, values=ages)
 
 
+def kept() -> Finding:
+    """By how much the oldest text or number has outlived its time; erased every hour, so two hours are too many."""
+    late = retention.oldest_beyond(clock.shared_now())
+    hours = round(late.total_seconds() / 3600, 1)
+    says = "nothing is kept longer than its number allows"
+    if late:
+        says = f"the oldest is {hours} h beyond its time" + (
+            ": does the sweep keep_no_longer run?" if hours > 2 else ""
+        )
+    return Finding("retention", ok=late <= _KEPT_TOO_LONG, says=says, values={"hours_beyond": hours})
+
+
 def web(port: int) -> Finding:
     """Whether the web process on this machine's `port` answers. It may well do so without a database."""
     host = settings.ALLOWED_HOSTS[0].lstrip(".") if settings.ALLOWED_HOSTS else urlsplit(settings.PUBLIC_URL).netloc
@@ -218,6 +232,7 @@ OF_DATABASE: dict[str, Callable[[], Finding]] = {
     "outcomes": outcomes,
     "providers": providers,
     "sweeps": schedule,
+    "retention": kept,
 }
 OF_HOST: dict[str, Callable[[], Finding]] = {"cache": cache, "spool": disk}
 #: Asked only where there is a port to ask.

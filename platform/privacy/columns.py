@@ -45,9 +45,13 @@ class Column:
     def under(self, key_ids: Collection[int]) -> models.QuerySet[Any]:
         """The rows whose value was sealed with one of these data keys; no index helps to find them."""
         heads = [vault.key_bytes(key_id) for key_id in key_ids]
-        head = Substr(self.name, 1 + vault.KEY_AT, vault.KEY_BYTES, output_field=models.BinaryField())
-        found: models.QuerySet[Any] = self.rows().alias(_key=head).filter(_key__in=heads)
+        found: models.QuerySet[Any] = self.rows().alias(_key=_head(self.name)).filter(_key__in=heads)
         return found
+
+    def keys_in_use(self) -> set[int]:
+        """The ids of all data keys that something in this column is sealed with: one walk through the table."""
+        heads = self.rows().order_by().values_list(_head(self.name), flat=True).distinct()
+        return {int.from_bytes(bytes(head), "big") for head in heads}
 
     def values(self, rows: models.QuerySet[Any], batch: int) -> Iterator[list[Value]]:
         """What these rows hold, `batch` at a time, in the order of their ids."""
@@ -77,6 +81,15 @@ class Value:
         """Write another value in its stead; False when somebody else changed or erased it meanwhile."""
         same = self.column.rows().filter(pk=self.pk, **{self.column.name: self.sealed})
         return bool(same.update(**{self.column.name: sealed}))
+
+
+def _head(name: str) -> Substr:
+    return Substr(name, 1 + vault.KEY_AT, vault.KEY_BYTES, output_field=models.BinaryField())
+
+
+def keys_in_use() -> set[int]:
+    """The ids of all data keys that anything of this installation is sealed with."""
+    return set().union(*(column.keys_in_use() for column in all_columns()))
 
 
 def all_columns() -> list[Column]:

@@ -23,6 +23,8 @@ Purpose = DataKey.Purpose
 #: No process writes with a key that was retired so long ago: each asks once a minute, and no transaction takes longer.
 GRACE = datetime.timedelta(hours=1)
 _BATCH = 500
+#: A key of a month may be needed for what waited on disk, or was begun in that month, for so long afterwards.
+_OPEN_MONTHS = datetime.timedelta(days=62)
 
 #: Pseudonyms have epochs instead. What is sealed with the key of block files has left for somebody's disk.
 _NEVER_RETIRED = Q(purpose=Purpose.PSEUDONYM) | Q(purpose=Purpose.NUMBER, period=datakeys.FOREVER)
@@ -112,8 +114,23 @@ def finish(now: datetime.datetime) -> int:
     if not over.exists():
         return 0
     reencrypt()
-    empty = [key for key in over if not any(column.under([key.pk]).exists() for column in columns.all_columns())]
-    return DataKey.objects.filter(pk__in=[key.pk for key in empty]).delete()[0]
+    return over.exclude(pk__in=columns.keys_in_use()).delete()[0]
+
+
+def end_periods(now: datetime.datetime) -> int:
+    """Delete keys of months that are over, once nothing is left that they open, and pseudonym keys of long ago.
+
+    Of pseudonyms the last half-year's key is kept beside this one's (SECURITY.md 4.2): who comes again within it is
+    recognized, and who does not cannot be told from a stranger. Returns how many keys were deleted.
+    """
+    month = datakeys.month(now - _OPEN_MONTHS)
+    months = DataKey.objects.filter(purpose__in=[Purpose.TEXT, Purpose.NUMBER], period__lt=month)
+    epoch = datakeys.previous_half_year(datakeys.half_year(now))
+    epochs = DataKey.objects.filter(purpose=Purpose.PSEUDONYM, period__lt=epoch)
+    deleted: int = epochs.delete()[0]
+    if months.exists():
+        deleted += months.exclude(pk__in=columns.keys_in_use()).delete()[0]
+    return deleted
 
 
 def organizations() -> list[int]:

@@ -14,7 +14,7 @@ from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 from tests.world import World
 
-from conversations.models import Block, Conversation, DeliveryReport, Message, Reply
+from conversations.models import Block, Conversation, DeliveryReport, Hold, Message, Reply
 from hotlines.models import Account, EndpointPin, Hotline, StateChange
 from hotlines.policy import MAX_REPLY_LIMIT
 from inbox.models import MessagePart
@@ -121,6 +121,16 @@ def rows(world: World) -> Rows:
         ),
         invitation=Invitation.objects.create(organization=north.organization, name="x@example.org", role="viewer"),
         text=PhoneText.objects.create(**_phone_text(north.hotline)),
+    )
+
+
+def hold_on(rows: Rows) -> Hold:
+    return Hold.objects.create(
+        organization=rows.world.north.organization,
+        conversation=rows.conversation,
+        reason="threats",
+        since=NOW,
+        review_at=NOW + datetime.timedelta(days=365),
     )
 
 
@@ -299,6 +309,7 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "account_prices_not_negative": lambda rows: set_to(rows.world.north.account, price_out="-0.01"),
     "hotline_budgets_not_negative": lambda rows: set_to(rows.hotline, replies_per_hour=0),
     "account_breaker_whole": lambda rows: set_to(rows.world.north.account, next_attempt_at=NOW),
+    "hotline_keeps_no_longer": lambda rows: set_to(rows.hotline, text_days=181),
     "hotline_pace_in_range": lambda rows: set_to(rows.hotline, messages_per_second=0),
     "summary_once_a_day": lambda rows: again(
         Summary.objects.create(organization=rows.world.north.organization, day=NOW.date())
@@ -404,6 +415,10 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "block_by_limit_has_episode": lambda rows: set_to(rows.block, episode=None),
     "block_limit_once_per_episode": lambda rows: again(rows.block),
     "block_one_standing_per_sender": two_sender_blocks,
+    "hold_one_standing": lambda rows: again(hold_on(rows)),
+    "hold_has_reason": lambda rows: set_to(hold_on(rows), reason=""),
+    "hold_lifted_with_reason": lambda rows: set_to(hold_on(rows), lifted_at=NOW),
+    "hold_reviewed_later": lambda rows: set_to(hold_on(rows), review_at=NOW),
     # partners
     "Endpoint.uuid": lambda rows: again(endpoint(rows), label="second", uuid=Endpoint.objects.get().uuid),
     "endpoint_label_once": lambda rows: again(endpoint(rows)),

@@ -15,7 +15,7 @@ from django.utils import timezone
 from tests.signing import post_message
 from tests.world import SENDER, World, message_fields
 
-from conversations import blocks, threads
+from conversations import blocks, holds, threads
 from conversations.models import Block, Conversation, Message, Reply
 from conversations.visible import visible
 from outbox import sweeps
@@ -227,18 +227,21 @@ def buttons(user: User, row: Conversation | Block) -> list[str]:
 def test_only_buttons_that_make_sense_are_shown(world: World) -> None:
     north, conversation = world.north, write(world)
     assert buttons(north.viewer, conversation) == []
-    assert buttons(north.editor, conversation) == ["Block"]
+    assert buttons(north.editor, conversation) == ["Block", "Keep as evidence"]
     block = blocks.block_conversation(conversation, north.owner, "insults")
-    assert buttons(north.editor, conversation) == ["Unblock"]
+    assert buttons(north.editor, conversation) == ["Unblock", "Keep as evidence"]
+    holds.hold(conversation, north.owner, "threats")
+    assert buttons(north.editor, conversation) == ["Unblock", "Keep for another year"]
+    assert buttons(north.owner, conversation) == ["Unblock", "Keep for another year", "Keep no longer"]
     assert buttons(north.editor, block) == ["Lift this block"]
     assert buttons(north.viewer, block) == []
     blocks.lift(block, north.owner, "a mistake")
     assert buttons(north.editor, block) == []
     for _ in range(5):
         write(world)
-    assert buttons(north.editor, conversation) == ["Block", "Unblock"]
+    assert buttons(north.editor, conversation) == ["Block", "Unblock", "Keep for another year"]
     write(world, "STOP", sender="33639980999")
-    assert buttons(north.editor, Conversation.objects.latest("pk")) == []
+    assert buttons(north.editor, Conversation.objects.latest("pk")) == ["Keep as evidence"]
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------

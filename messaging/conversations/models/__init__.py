@@ -12,6 +12,7 @@ from __future__ import annotations
 from .. import among  # noqa: F401, TID252  it registers its lookup
 from .block import Block
 from .conversation import Conversation, Message
+from .keeping import FirstKept, Hold
 from .reply import DeliveryReport, Reply
 
-__all__ = ["Block", "Conversation", "DeliveryReport", "Message", "Reply"]
+__all__ = ["Block", "Conversation", "DeliveryReport", "FirstKept", "Hold", "Message", "Reply"]

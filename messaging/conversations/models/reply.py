@@ -146,6 +146,11 @@ class Reply(models.Model):
         return f"{self.get_state_display()} {self.slot}"
 
     @property
+    def is_over(self) -> bool:
+        """Whether nothing more becomes of it by itself."""
+        return self.state not in {*self.WAITING, *self.IN_FLIGHT}
+
+    @property
     def sender(self) -> Hotline:
         """The number by which it left, or would leave where none stands in."""
         return self.sent_by or self.hotline

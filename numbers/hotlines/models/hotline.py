@@ -13,7 +13,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from hotlines import choices, kinds
+from hotlines import choices, keeping, kinds
 from hotlines.policy import FASTEST, MAX_REPLY_LIMIT, SLOWEST, USUAL, Policy
 from organizations import money
 from organizations.models import Organization
@@ -130,6 +130,26 @@ class Hotline(models.Model):
     jitter_seconds = models.PositiveIntegerField(
         _("random part of the delay, in seconds"), default=900, validators=[MaxValueValidator(2 * 3600)]
     )
+    text_days = models.PositiveSmallIntegerField(
+        _("texts are kept, in days"),
+        default=keeping.TEXT_DAYS,
+        db_default=keeping.TEXT_DAYS,
+        validators=[MaxValueValidator(keeping.LONGEST_TEXT_DAYS)],
+        help_text=_("With 0 no text is stored: messages are only counted. What somebody holds as evidence stays."),
+    )
+    number_days = models.PositiveSmallIntegerField(
+        _("senders’ numbers are kept, in days"),
+        default=keeping.NUMBER_DAYS,
+        db_default=keeping.NUMBER_DAYS,
+        validators=[MinValueValidator(1), MaxValueValidator(keeping.LONGEST_NUMBER_DAYS)],
+        help_text=_("Days after the sender’s last message. A sender who comes later is recognized all the same."),
+    )
+    body_days = models.PositiveSmallIntegerField(
+        _("unreadable requests are kept, in days"),
+        default=keeping.BODY_DAYS,
+        db_default=keeping.BODY_DAYS,
+        validators=[MinValueValidator(1), MaxValueValidator(keeping.LONGEST_BODY_DAYS)],
+    )
     calls = models.CharField(
         _("callers get"),
         max_length=6,
@@ -216,6 +236,12 @@ class Hotline(models.Model):
                 condition=models.Q(replies_per_hour__gte=1)
                 & money.not_negative("day_budget", "month_budget", "inbound_budget"),
                 name="hotline_budgets_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(text_days__lte=keeping.LONGEST_TEXT_DAYS)
+                & models.Q(number_days__range=(1, keeping.LONGEST_NUMBER_DAYS))
+                & models.Q(body_days__range=(1, keeping.LONGEST_BODY_DAYS)),
+                name="hotline_keeps_no_longer",
             ),
             models.CheckConstraint(
                 condition=models.Q(messages_per_second__gte=SLOWEST, messages_per_second__lte=FASTEST),
