@@ -22,6 +22,7 @@ from outbox import sweeps
 from partners import events
 from partners.models import Delivery, Endpoint, new_secret
 from replies.models import ReplyTemplate
+from rights.models import DataRequest
 from shield.models import Alert, LevelChange
 
 ACTORS = ("owner", "editor", "viewer", "south", "stranger", "anonymous", "operator")
@@ -42,6 +43,7 @@ class Planted:
     change: LevelChange
     endpoint: Endpoint
     delivery: Delivery
+    asked: DataRequest
     south_conversation: Conversation
 
     @property
@@ -125,6 +127,14 @@ def plant() -> Planted:
         change,
         endpoint,
         events.write_test(endpoint, timezone.now()),
+        DataRequest.objects.create(
+            organization=north.organization,
+            channel="letter",
+            reference=f"{CANARY} letter",
+            created_at=timezone.now(),
+            proven_at=timezone.now(),
+            conversations=[conversation.pk],
+        ),
         Conversation.objects.get(hotline=south.hotline),
     )
 

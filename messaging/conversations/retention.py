@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,26 @@ def erase_due(now: datetime.datetime) -> Erased:
     texts = _erase_texts(Message, _messages_over(now)) + _erase_texts(Reply, _replies_over(now))
     numbers = _blank(_numbers_over(now), "sender_sealed") + _blank(_blocks_over(now), "sender_sealed")
     return Erased(texts, numbers, _delete_rows(now - datetime.timedelta(days=keeping.ROW_DAYS)))
+
+
+def erase_conversations(organization_id: int, ids: Sequence[int], now: datetime.datetime) -> int:
+    """Erase texts and numbers of these conversations at once; returns how many there were that no hold keeps.
+
+    What was not sent yet is given up. Counts, times, pseudonyms and blocks stay. In a transaction of the caller.
+    """
+    rows = Conversation.objects.filter(organization_id=organization_id, pk__in=ids)
+    free = [row.pk for row in rows.select_for_update().filter(~holds.standing("pk")).order_by("pk")]
+    Reply.objects.filter(conversation_id__in=free, state__in=Reply.WAITING).update(
+        state=Reply.State.DROPPED, detail="erased", finished_at=now, text_sealed=None
+    )
+    Message.objects.filter(conversation_id__in=free).update(text_sealed=None)
+    Reply.objects.filter(conversation_id__in=free).exclude(state__in=_OPEN).update(text_sealed=None)
+    keys = list(rows.filter(pk__in=free).values_list("sender_key", flat=True))
+    Block.objects.filter(organization_id=organization_id, conversation=None, sender_key__in=keys).update(
+        sender_sealed=None
+    )
+    rows.filter(pk__in=free).update(sender_sealed=None, language="")
+    return len(free)
 
 
 def oldest_beyond(now: datetime.datetime) -> datetime.timedelta:

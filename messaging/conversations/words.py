@@ -30,6 +30,8 @@ class Disposition(models.TextChoices):
     LIMIT = "limit", _("over the limit")
     NOT_ANSWERABLE = "not_answerable", _("a sender we never answer")
     NOT_ANSWERING = "not_answering", _("the number does not answer now")
+    #: A text for Paravent itself, such as the code of somebody who asks what is stored about him.
+    INSTRUCTION = "instruction", _("for Paravent itself")
     UNREADABLE = "unreadable", _("unreadable")
     #: The provider's list has it, and it never came: counted, and nothing is known of its sender or text.
     MISSED = "missed", _("lost at the provider")

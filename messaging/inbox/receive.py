@@ -29,7 +29,7 @@ from shield import answerable
 from shield.decide import Decision, Incoming, PlannedReply, Standing, decide, fresh
 from shield.keywords import Keyword, keyword
 
-from . import blocked, rows
+from . import blocked, instructions, rows
 from .hooks import Hook, own_numbers
 
 security_log = logging.getLogger("paravent.security")
@@ -113,6 +113,10 @@ def receive(
     pseudonym = pseudonyms.current(hook.organization_id, sender, message.received_at)
     row = rows.message_row(hook, message, verification) | ({"channel": Channel.CALL.value} if speaker else {})
     said = keyword(message.text)
+    if speaker is None and (told := instructions.find(message.text)) is not None:
+        receipt = _instructed(told, hook, message, sender, row)
+        if receipt is not None:
+            return receipt
     if may_wait and said is not Keyword.STOP and blocked.likely(row, pseudonym.key):
         return Later(rows.packed(row | {"sender_key": pseudonym.key}))
     replacing = False
@@ -134,6 +138,26 @@ def receive(
                 raise
             return receipt
         return Receipt.STORED
+
+
+class _NoInstruction(Exception):
+    """It looked like one. Its row is taken back."""
+
+
+def _instructed(
+    told: instructions.Instruction, hook: Hook, message: InboundMessage, sender: str, row: sql.Values
+) -> Receipt | None:
+    """Carry out what the text asks of Paravent itself; None when it is a message like any other."""
+    values = row | {"disposition": Disposition.INSTRUCTION, "reason": "", "conversation_id": None, "text_sealed": None}
+    try:
+        with transaction.atomic():
+            if sql.insert_message(values) is None:
+                return told_apart(hook, row["provider_id"], row["nonce_hash"])
+            if not told.carry_out(hook, message.text, sender, message.received_at):
+                raise _NoInstruction
+    except _NoInstruction:
+        return None
+    return Receipt.STORED
 
 
 def _chance() -> float:

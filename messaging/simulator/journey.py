@@ -22,6 +22,7 @@ _DECIDED: dict[str, Any] = {
     Disposition.LIMIT: gettext_lazy("Over the limit: counted, and nothing of it is kept."),
     Disposition.NOT_ANSWERABLE: gettext_lazy("A sender of this kind or country is never answered."),
     Disposition.NOT_ANSWERING: gettext_lazy("The number is not active: it receives, and answers nobody."),
+    Disposition.INSTRUCTION: gettext_lazy("A code for the page of data rights: counted, and never answered."),
     Disposition.UNREADABLE: gettext_lazy("Signed, but no message we can read: kept for a person to see."),
 }
 _SHORT: dict[str, Any] = {
@@ -32,6 +33,7 @@ _SHORT: dict[str, Any] = {
     Disposition.LIMIT: gettext_lazy("no answer: over the limit"),
     Disposition.NOT_ANSWERABLE: gettext_lazy("never answered"),
     Disposition.NOT_ANSWERING: gettext_lazy("number not active"),
+    Disposition.INSTRUCTION: gettext_lazy("no answer: a code"),
     Disposition.UNREADABLE: pgettext_lazy("text", "unreadable"),
 }
 _DELIVERY: dict[str, Any] = {

@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "shield",
     "outbox",
     "inbox",
+    "rights",
     "partners",
     *(["simulator"] if SIMULATOR else []),
     "rehearsal",

@@ -84,6 +84,7 @@ UNFOLD: dict[str, Any] = {
                     _item(_("Blocks"), "block", "conversations_block"),
                     _item(_("Alerts"), "notifications", "shield_alert"),
                     _item(_("Changes of level"), "shield", "shield_levelchange"),
+                    _item(_("Data requests"), "privacy_tip", "rights_datarequest"),
                     _item(_("Deliveries"), "outgoing_mail", "partners_delivery"),
                 ],
             },

@@ -11,6 +11,7 @@ handler500 = "config.errors.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("hooks/", include("inbox.urls")),
     path("recordings/<uuid:recording>/", recordings.serve, name="recording"),
+    path("rights/", include("rights.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
 ]

@@ -48,6 +48,7 @@ OBJECTS: dict[str, Target] = {
     "replies_replytemplate": lambda p: p.template,
     "conversations_conversation": lambda p: p.conversation,
     "conversations_block": lambda p: p.block,
+    "rights_datarequest": lambda p: p.asked,
     "shield_alert": lambda p: p.alert,
     "shield_levelchange": lambda p: p.change,
     "partners_endpoint": lambda p: p.endpoint,
@@ -132,6 +133,16 @@ GET: dict[str, str] = {
     "conversations_conversation_hold": "200 200 403 404 404 302 200",
     "conversations_conversation_review": "200 200 403 404 404 302 200",
     "conversations_conversation_lift_hold": "200 403 403 404 404 302 200",
+    "rights_datarequest_changelist": "200 200 403 200 403 302 200",
+    "rights_datarequest_add": "403 403 403 403 403 302 403",
+    "rights_datarequest_change": "200 200 404 404 404 302 200",
+    "rights_datarequest_history": "200 200 404 404 404 302 200",
+    "rights_datarequest_delete": "403 403 404 404 404 302 403",
+    "rights_datarequest_letter": "302 302 302 302 302 302 302",
+    "rights_datarequest_enter": "200 200 403 200 403 302 200",
+    "rights_datarequest_data": "200 403 404 404 404 302 200",
+    "rights_datarequest_download": "200 403 404 404 404 302 200",
+    "rights_datarequest_erase": "200 403 404 404 404 302 200",
     "conversations_block_changelist": _LIST,
     "conversations_block_add": "403 403 403 403 403 302 403",
     "conversations_block_change": _ROW,
@@ -214,6 +225,8 @@ def address(name: str, planted: Planted, pk: int | None = None) -> str:
         "invite",
         "as_file",
         "file",
+        "enter",
+        "letter",
     }:
         return reverse(f"admin:{route}")
     if route == "replies_replytemplate_of_kind":

@@ -25,13 +25,14 @@ from partners.models import Endpoint, Event
 from privacy.models import DataKey, Pepper
 from providers.models import GatewayLife, LogReading
 from replies.models import Recording, ReplyTemplate
+from rights.models import DataRequest
 from shield.models import Alert, Detachment, HotlineLevel, Intake, LevelChange, Spending
 from simulator.models import Line, PhoneText
 
 NOW = datetime.datetime(2026, 11, 2, 12, tzinfo=datetime.UTC)
 OURS = (
     *("privacy", "organizations", "hotlines", "replies", "providers"),
-    *("conversations", "shield", "outbox", "inbox", "partners", "simulator"),
+    *("conversations", "shield", "outbox", "inbox", "rights", "partners", "simulator"),
 )
 
 
@@ -122,6 +123,16 @@ def rows(world: World) -> Rows:
         invitation=Invitation.objects.create(organization=north.organization, name="x@example.org", role="viewer"),
         text=PhoneText.objects.create(**_phone_text(north.hotline)),
     )
+
+
+def asked(rows: Rows) -> DataRequest:
+    its = {"organization": rows.world.north.organization, "hotline": rows.hotline}
+    return DataRequest.objects.create(**its, channel="code", code_digest=b"c", page_digest=b"p", created_at=NOW)
+
+
+def letter(rows: Rows) -> DataRequest:
+    its = {"organization": rows.world.north.organization, "reference": "1"}
+    return DataRequest.objects.get_or_create(**its, channel="letter", defaults={"created_at": NOW, "proven_at": NOW})[0]
 
 
 def hold_on(rows: Rows) -> Hold:
@@ -419,6 +430,12 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "hold_has_reason": lambda rows: set_to(hold_on(rows), reason=""),
     "hold_lifted_with_reason": lambda rows: set_to(hold_on(rows), lifted_at=NOW),
     "hold_reviewed_later": lambda rows: set_to(hold_on(rows), review_at=NOW),
+    "DataRequest.uuid": lambda rows: again(letter(rows), uuid=letter(rows).uuid),
+    "datarequest_code_once": lambda rows: again(asked(rows), page_digest=b"q"),
+    "datarequest_page_once": lambda rows: again(asked(rows), code_digest=b"d"),
+    "datarequest_by_code_or_letter": lambda rows: set_to(asked(rows), hotline=None),
+    "datarequest_erases_what_is_proven": lambda rows: set_to(asked(rows), erase_at=NOW),
+    "datarequest_erased_when_due": lambda rows: set_to(letter(rows), erased_at=NOW),
     # partners
     "Endpoint.uuid": lambda rows: again(endpoint(rows), label="second", uuid=Endpoint.objects.get().uuid),
     "endpoint_label_once": lambda rows: again(endpoint(rows)),

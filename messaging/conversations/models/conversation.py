@@ -126,11 +126,14 @@ class Message(models.Model):
             models.UniqueConstraint(fields=["hotline", "provider_id"], name="message_once_per_provider_id"),
             models.UniqueConstraint(fields=["account", "nonce_hash"], name="message_nonce_once"),
             models.CheckConstraint(
-                condition=~Q(disposition__among=["blocked", "limit", "stopped"]) | Q(text_sealed__isnull=True),
+                condition=~Q(disposition__among=["blocked", "limit", "stopped", "instruction"])
+                | Q(text_sealed__isnull=True),
                 name="message_blocked_without_content",
             ),
             models.CheckConstraint(
-                condition=Exact(Q(disposition__among=["unreadable", "missed"]), Q(conversation__isnull=True)),
+                condition=Exact(
+                    Q(disposition__among=["unreadable", "missed", "instruction"]), Q(conversation__isnull=True)
+                ),
                 name="message_has_conversation",
             ),
             models.CheckConstraint(
