@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -19,6 +21,8 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from conversations import senders
 from conversations.models import Conversation
+from hotlines import extension
+from hotlines.models import Hotline
 from organizations.models import Organization
 from organizations.scoped_admin import DialogForm, ReadOnlyAdmin, ScopedRelatedFilter, access, dialog_action
 from organizations.tenancy import EDIT, OWN
@@ -205,3 +209,13 @@ class DataRequestAdmin(ReadOnlyAdmin):
         erasing.wish(row, timezone.now())
         self.log_change(request, row, "Erasure was asked for.")
         return _("Texts and number are erased in 20 hours, but for what is kept as evidence.")
+
+
+def page_of(_request: HttpRequest, hotline: Hotline) -> Mapping[str, Any] | None:
+    """The box on a hotline's page that tells the public address; a draft has none yet."""
+    if hotline.state == Hotline.State.DRAFT:
+        return None
+    return {"url": settings.PUBLIC_URL + reverse("rights:begin", args=[hotline.uuid])}
+
+
+extension.add_panel(extension.Panel("rights/panel.html", page_of))

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import zoneinfo
+from collections.abc import Mapping
+from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -32,12 +36,12 @@ def begin(request: HttpRequest, hotline: str) -> HttpResponse:
     )
     context = {"hotline": found, "most": MOST_A_DAY, "hours": _hours(ERASED_AFTER)}
     if request.method != "POST":
-        return render(request, "rights/begin.html", context)
+        return _rendered(request, found, "rights/begin.html", context)
     usage = get_usage(
         request, group="rights", key=lambda _group, asked: clients.network(asked), rate=_RATE, increment=True
     )
     if usage is None or usage["should_limit"]:
-        return render(request, "rights/begin.html", {**context, "busy": True}, status=429 if usage else 503)
+        return _rendered(request, found, "rights/begin.html", {**context, "busy": True}, status=429 if usage else 503)
     secret = codes.new_page()
     DataRequest.objects.create(
         organization=found.organization,
@@ -59,7 +63,7 @@ def page(request: HttpRequest, secret: str) -> HttpResponse:
     if asked.proven_at is None:
         code = codes.written(codes.of_page(secret))
         waiting = {"hotline": hotline, "code": code, "secret": secret, "over": asked.created_at + PAGE_LIFE}
-        return render(request, "rights/code.html", waiting)
+        return _rendered(request, hotline, "rights/code.html", waiting)
     context = {
         "asked": asked,
         "hotline": hotline,
@@ -68,7 +72,7 @@ def page(request: HttpRequest, secret: str) -> HttpResponse:
         "hours": _hours(ERASED_AFTER),
         "conversations": access.stored(asked.organization_id, asked.conversations),
     }
-    return render(request, "rights/stored.html", context)
+    return _rendered(request, hotline, "rights/stored.html", context)
 
 
 @never_cache
@@ -104,6 +108,15 @@ def file_of(asked: DataRequest, *, masked: bool = False) -> HttpResponse:
         json_dumps_params={"ensure_ascii": False, "indent": 2},
         headers={"Content-Disposition": f'attachment; filename="paravent-{asked}.json"'},
     )
+
+
+def _rendered(
+    request: HttpRequest, hotline: Hotline | None, template: str, context: Mapping[str, Any], status: int = 200
+) -> HttpResponse:
+    """The page with its moments as the clocks of the organization's country show them."""
+    zone = hotline.organization.time_zone if hotline else settings.TIME_ZONE
+    with timezone.override(zoneinfo.ZoneInfo(zone)):
+        return render(request, template, dict(context), status=status)
 
 
 def _asked(secret: str) -> DataRequest:

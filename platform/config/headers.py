@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 _PEOPLE = ("/admin/", "/accounts/")
+_WITH_FORMS = (*_PEOPLE, "/rights/")
 
 
 class PolicyMiddleware(CSPMiddleware):
@@ -22,6 +23,7 @@ class PolicyMiddleware(CSPMiddleware):
                 "style-src": ["'unsafe-inline'"],
             }
             response.headers["Cache-Control"] = "no-store"
+        if request.path.startswith(_WITH_FORMS):
             # Under "no-referrer" a browser posts a form with `Origin: null`, which CSRF protection refuses.
             response.headers["Referrer-Policy"] = "same-origin"
         result: HttpResponseBase = super().process_response(request, response)

@@ -173,7 +173,7 @@ def test_no_page_of_it_is_kept_by_a_cache_or_told_to_another_site(world: World) 
     for url in (page, f"{page}data.json", reverse("rights:begin", args=[world.north.hotline.uuid])):
         response = visitor.get(url)
         assert "no-store" in response["Cache-Control"]
-        assert response["Referrer-Policy"] == "no-referrer"
+        assert response["Referrer-Policy"] == "same-origin"
 
 
 # --- erasure --------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from typing import Any
 
@@ -105,3 +106,16 @@ def test_an_owner_has_a_letters_data_erased(world: World) -> None:
     asked.refresh_from_db()
     assert asked.erase_at is not None
     assert "erasure waits" in owner.get(reverse("admin:rights_datarequest_changelist")).content.decode()
+
+
+def test_a_hotlines_page_tells_the_public_address_and_its_times_are_the_countrys(world: World) -> None:
+    hotline = world.north.hotline
+    shown = signed_in(world.north.viewer).get(reverse("admin:hotlines_hotline_change", args=[hotline.pk]))
+    address = reverse("rights:begin", args=[hotline.uuid])
+    assert f'href="https://hotline.example.org{address}"' in shown.content.decode()
+    world.north.organization.time_zone = "Pacific/Kiritimati"
+    world.north.organization.save()
+    visitor = Client(headers={"accept-language": "fr"})
+    page = visitor.post(address)["Location"]
+    until = DataRequest.objects.get().created_at + datetime.timedelta(hours=15)
+    assert f"jusqu’à {until:%H:%M}" in visitor.get(page).content.decode()
