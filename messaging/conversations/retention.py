@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection
 from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 
 from hotlines import keeping
@@ -46,7 +47,21 @@ def erase_due(now: datetime.datetime) -> Erased:
     holds.end_the_longest(now)
     texts = _erase_texts(Message, _messages_over(now)) + _erase_texts(Reply, _replies_over(now))
     numbers = _blank(_numbers_over(now), "sender_sealed") + _blank(_blocks_over(now), "sender_sealed")
-    return Erased(texts, numbers, _delete_rows(now - datetime.timedelta(days=keeping.ROW_DAYS)))
+    erased = Erased(texts, numbers, _delete_rows(now - datetime.timedelta(days=keeping.ROW_DAYS)))
+    if erased.total:
+        empty_journal()
+    return erased
+
+
+def empty_journal() -> None:
+    """Have SQLite write its journal into its file and empty it: until then it holds what pages held before.
+
+    Does nothing in a transaction, while another one reads an older state, or on PostgreSQL, whose VACUUM and recycled
+    journal do it in their own time.
+    """
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def erase_conversations(organization_id: int, ids: Sequence[int], now: datetime.datetime) -> int:

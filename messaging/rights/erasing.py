@@ -47,6 +47,8 @@ def erase_on_request(now: datetime.datetime | None = None) -> int:
             raise
         except Exception as error:  # noqa: BLE001  one request must not keep all others waiting
             log.error("data request %s could not be carried out, it is tried again: %s", asked.pk, faults.named(error))
+    if erased:
+        retention.empty_journal()
     return erased
 
 

@@ -132,7 +132,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "timeout": 2,
         # FULL, because NORMAL loses committed transactions on power loss, and a committed message was acknowledged.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=2000;",
+        # What is erased is overwritten: else the file would hold it until its page is used again.
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=2000; PRAGMA secure_delete=ON;"
+        ),
     }
 else:
     DATABASES["default"]["OPTIONS"] = {
