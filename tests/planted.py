@@ -16,6 +16,7 @@ from tests.world import Tenant, World, build_world, message_fields
 
 from conversations import blocks
 from conversations.models import Block, Conversation, Message, Reply
+from evidence.models import Reveal
 from hotlines.models import Account, EndpointPin, Hotline, StateChange
 from organizations.models import Invitation, Member, Organization
 from outbox import sweeps
@@ -44,6 +45,7 @@ class Planted:
     endpoint: Endpoint
     delivery: Delivery
     asked: DataRequest
+    reveal: Reveal
     south_conversation: Conversation
 
     @property
@@ -134,6 +136,16 @@ def plant() -> Planted:
             created_at=timezone.now(),
             proven_at=timezone.now(),
             conversations=[conversation.pk],
+        ),
+        Reveal.objects.create(
+            organization=north.organization,
+            conversation_id=conversation.pk,
+            pseudonym=conversation.pseudonym,
+            user_id=north.owner.pk,
+            user_name=f"{CANARY}-owner",
+            reason="court",
+            note=f"{CANARY} note",
+            at=timezone.now(),
         ),
         Conversation.objects.get(hotline=south.hotline),
     )

@@ -154,7 +154,7 @@ class ConversationAdmin(ReadOnlyAdmin):
             {"fields": ("messages_received", "slots_told", "episode", "first_message_at", "last_message_at")},
         ),
     )
-    actions_detail = ("block", "unblock", "hold", "review", "lift_hold")
+    actions_detail: tuple[str, ...] = ("block", "unblock", "hold", "review", "lift_hold")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return (

@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "outbox",
     "inbox",
     "rights",
+    "evidence",
     "partners",
     *(["simulator"] if SIMULATOR else []),
     "rehearsal",

@@ -140,10 +140,10 @@ class MemberAdmin(ScopedAdmin):
     add_roles = ()
     change_roles = OWN
     delete_roles = OWN
-    list_display = ("user", "role", "organization")
+    list_display = ("user", "role", "may_reveal", "organization")
     list_select_related = ("user", "organization")
     list_filter = ("role",)
-    fieldsets = ((None, {"fields": ("user", "role", "organization")}),)
+    fieldsets = ((None, {"fields": ("user", "role", "may_reveal", "organization")}),)
     actions_list = ("invite",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -160,7 +160,7 @@ class MemberAdmin(ScopedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         if change:
-            members.change_role(obj, obj.role)
+            members.change(obj, obj.role, may_reveal=obj.may_reveal)
         else:
             super().save_model(request, obj, form, change)
 

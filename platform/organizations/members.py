@@ -66,6 +66,13 @@ def check_role(member: Member, role: str) -> None:
         raise LastOwner
 
 
+def change(member: Member, role: str, *, may_reveal: bool) -> None:
+    """Another role, and whether she may see numbers. Raises as `change_role` does, and then changes nothing."""
+    with transaction.atomic():
+        change_role(member, role)
+        Member.objects.filter(pk=member.pk).update(may_reveal=may_reveal)
+
+
 def change_role(member: Member, role: str) -> None:
     """Raises `LastOwner`, also when another owner leaves at the same moment."""
     with transaction.atomic():

@@ -83,6 +83,11 @@ class Member(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships", verbose_name=_("user")
     )
     role = models.CharField(_("role"), max_length=8, choices=Role, default=Role.VIEWER)
+    may_reveal = models.BooleanField(
+        _("may see senders’ numbers"),
+        default=False,
+        help_text=_("One at a time, with a reason, and recorded. For those who file complaints; nobody else needs it."),
+    )
 
     objects = ScopedQuerySet.as_manager()
 

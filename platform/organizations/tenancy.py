@@ -35,6 +35,8 @@ class Access:
 
     operator: bool = False
     roles: Mapping[int, str] = field(default_factory=dict)
+    #: Organizations in which she may see a number; no role gives that (`evidence.revealing`).
+    revealing: frozenset[int] = frozenset()
 
     def may(self, organization_id: int | None, roles: Collection[str]) -> bool:
         return organization_id is not None and (self.operator or self.roles.get(organization_id) in roles)
@@ -52,7 +54,9 @@ def access_of(user: Any) -> Access:
     if not (user.pk and user.is_active):
         return Access()
     memberships = apps.get_model("organizations", "Member").objects.filter(user_id=user.pk)
-    return Access(is_operator(user), dict(memberships.values_list("organization_id", "role")))
+    rows = list(memberships.values_list("organization_id", "role", "may_reveal"))
+    revealing = frozenset(organization for organization, _role, may_reveal in rows if may_reveal)
+    return Access(is_operator(user), {organization: role for organization, role, _may_reveal in rows}, revealing)
 
 
 class OrganizationQuerySet(models.QuerySet[Any]):

@@ -15,6 +15,7 @@ from django.db import IntegrityError, connection, models, transaction
 from tests.world import World
 
 from conversations.models import Block, Conversation, DeliveryReport, Hold, Message, Reply
+from evidence.models import Reveal
 from hotlines.models import Account, EndpointPin, Hotline, StateChange
 from hotlines.policy import MAX_REPLY_LIMIT
 from inbox.models import MessagePart
@@ -32,7 +33,7 @@ from simulator.models import Line, PhoneText
 NOW = datetime.datetime(2026, 11, 2, 12, tzinfo=datetime.UTC)
 OURS = (
     *("privacy", "organizations", "hotlines", "replies", "providers"),
-    *("conversations", "shield", "outbox", "inbox", "rights", "partners", "simulator"),
+    *("conversations", "shield", "outbox", "inbox", "rights", "evidence", "partners", "simulator"),
 )
 
 
@@ -133,6 +134,18 @@ def asked(rows: Rows) -> DataRequest:
 def letter(rows: Rows) -> DataRequest:
     its = {"organization": rows.world.north.organization, "reference": "1"}
     return DataRequest.objects.get_or_create(**its, channel="letter", defaults={"created_at": NOW, "proven_at": NOW})[0]
+
+
+def reveal(rows: Rows, **changes: str) -> Reveal:
+    its = {
+        "conversation_id": 1,
+        "pseudonym": "Loutre",
+        "user_id": 1,
+        "user_name": "owner",
+        "reason": "court",
+        "at": NOW,
+    }
+    return Reveal.objects.create(organization=rows.world.north.organization, **{**its, "note": "x", **changes})
 
 
 def hold_on(rows: Rows) -> Hold:
@@ -430,6 +443,8 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "hold_has_reason": lambda rows: set_to(hold_on(rows), reason=""),
     "hold_lifted_with_reason": lambda rows: set_to(hold_on(rows), lifted_at=NOW),
     "hold_reviewed_later": lambda rows: set_to(hold_on(rows), review_at=NOW),
+    "reveal_reason_known": lambda rows: reveal(rows, reason="curious"),
+    "reveal_says_who_and_why": lambda rows: reveal(rows, note=""),
     "DataRequest.uuid": lambda rows: again(letter(rows), uuid=letter(rows).uuid),
     "datarequest_code_once": lambda rows: again(asked(rows), page_digest=b"q"),
     "datarequest_page_once": lambda rows: again(asked(rows), code_digest=b"d"),

@@ -1,0 +1,133 @@
+"""Conversations with what may leave them: numbers shown to who has that right, and the record of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from conversations.admin import ConversationAdmin
+from conversations.models import Conversation
+from organizations.scoped_admin import DialogForm, ReadOnlyAdmin, ScopedRelatedFilter, access, dialog_action
+from organizations.tenancy import OWN, VIEW
+
+from . import revealing
+from .models import Reveal
+
+_SINCE = "password_given_at"
+
+
+class RevealForm(DialogForm):
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason"), choices=Reveal.Reason.choices, widget=UnfoldAdminSelectWidget()
+    )
+    words = forms.CharField(
+        label=gettext_lazy("In words"),
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=gettext_lazy("It is recorded with your name. No names and no numbers, please."),
+    )
+    password = forms.CharField(
+        label=gettext_lazy("Your password"),
+        strip=False,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, object_id, *args, **kwargs)
+        self.request = request
+        if _signed_in_lately(request):
+            del self.fields["password"]
+
+    def clean_password(self) -> str:
+        if not self.request.user.check_password(self.cleaned_data["password"]):
+            raise ValidationError(_("This is not your password. Nothing was shown."), code="password")
+        self.request.session[_SINCE] = timezone.now().isoformat()
+        return ""
+
+
+def _signed_in_lately(request: HttpRequest) -> bool:
+    given = parse_datetime(request.session.get(_SINCE, ""))
+    return given is not None and timezone.now() - given < revealing.SIGNED_IN_LATELY
+
+
+admin.site.unregister(Conversation)
+
+
+@admin.register(Conversation)
+class EvidenceConversationAdmin(ConversationAdmin):
+    """The page of conversations, with the button that shows a number."""
+
+    actions_detail = (*ConversationAdmin.actions_detail, "reveal")
+
+    @dialog_action(
+        description=gettext_lazy("Show the number"),
+        title=gettext_lazy("Show this sender’s number?"),
+        text=gettext_lazy(
+            "Your name, the time and the reason are recorded for a year, and nobody can change that record. The owners "
+            "are told. You can see 20 numbers a day."
+        ),
+        submit=gettext_lazy("Show it"),
+        form_class=RevealForm,
+        icon="visibility",
+        roles=VIEW,
+        shown=lambda row: row.sender_sealed is not None,
+        then="number",
+    )
+    def reveal(self, request: HttpRequest, row: Conversation, form: RevealForm) -> str:
+        if not revealing.may(request.user, row.organization_id):
+            raise ValidationError(
+                _("Nobody has given you the right to see numbers. An owner can, on the page of members."), code="right"
+            )
+        revealing.record(row, request.user, form.cleaned_data["reason"], form.cleaned_data["words"])
+        return ""
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """The button is there for who has the right, in this organization or another."""
+        buttons = super().get_actions_detail(request, object_id)
+        if access(request).revealing:
+            return buttons
+        return [button for button in buttons if button.method.__name__ != "reveal"]
+
+    def get_urls(self) -> list[URLPattern]:
+        shown = self.admin_site.admin_view(self.number)
+        return [path("<int:pk>/number/", shown, name="conversations_conversation_number"), *super().get_urls()]
+
+    def number(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The number, for two minutes after the record of it was written, with who sees it across the page."""
+        row = self.get_object(request, str(pk))
+        if row is None:
+            raise Http404
+        if not revealing.may(request.user, row.organization_id):
+            raise PermissionDenied
+        record = revealing.latest(row, request.user)
+        if record is None:
+            return HttpResponseRedirect(reverse("admin:conversations_conversation_change", args=[row.pk]))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": row.pseudonym,
+            "opts": self.opts,
+            "row": row,
+            "record": record,
+            "number": revealing.number(row, record),
+        }
+        return TemplateResponse(request, "evidence/number.html", context)
+
+
+@admin.register(Reveal)
+class RevealAdmin(ReadOnlyAdmin):
+    view_roles = OWN
+    list_display = ("at", "user_name", "pseudonym", "reason", "note", "organization")
+    list_select_related = ("organization",)
+    list_filter = ("reason", ("organization", ScopedRelatedFilter))
+    fieldsets = ((None, {"fields": ("at", "user_name", "pseudonym", "reason", "note", "organization")}),)

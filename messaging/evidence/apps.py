@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class EvidenceConfig(AppConfig):
+    name = "evidence"
+    verbose_name = _("Evidence")
+
+    def ready(self) -> None:
+        from outbox import sweeps
+
+        from . import revealing
+
+        sweeps.add(sweeps.Sweep(revealing.forget_old, every=86400.0, aside=True))
