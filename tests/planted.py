@@ -16,7 +16,7 @@ from tests.world import Tenant, World, build_world, message_fields
 
 from conversations import blocks
 from conversations.models import Block, Conversation, Message, Reply
-from evidence.models import Reveal
+from evidence.models import Export, Reveal
 from hotlines.models import Account, EndpointPin, Hotline, StateChange
 from organizations.models import Invitation, Member, Organization
 from outbox import sweeps
@@ -46,6 +46,7 @@ class Planted:
     delivery: Delivery
     asked: DataRequest
     reveal: Reveal
+    export: Export
     south_conversation: Conversation
 
     @property
@@ -146,6 +147,14 @@ def plant() -> Planted:
             reason="court",
             note=f"{CANARY} note",
             at=timezone.now(),
+        ),
+        Export.objects.create(
+            organization=north.organization,
+            conversation=conversation,
+            pseudonym=conversation.pseudonym,
+            reason=f"{CANARY} complaint",
+            asked_by=north.owner,
+            asked_at=timezone.now(),
         ),
         Conversation.objects.get(hotline=south.hotline),
     )

@@ -12,16 +12,18 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from conversations.admin import ConversationAdmin
+from conversations.block_admin import ReasonForm
 from conversations.models import Conversation
 from organizations.scoped_admin import DialogForm, ReadOnlyAdmin, ScopedRelatedFilter, access, dialog_action
 from organizations.tenancy import OWN, VIEW
 
-from . import revealing
+from . import export_admin, exporting, revealing  # noqa: F401  the page of exports registers itself
 from .models import Reveal
 
 _SINCE = "password_given_at"
@@ -68,7 +70,7 @@ admin.site.unregister(Conversation)
 class EvidenceConversationAdmin(ConversationAdmin):
     """The page of conversations, with the button that shows a number."""
 
-    actions_detail = (*ConversationAdmin.actions_detail, "reveal")
+    actions_detail = (*ConversationAdmin.actions_detail, "reveal", "export")
 
     @dialog_action(
         description=gettext_lazy("Show the number"),
@@ -92,12 +94,35 @@ class EvidenceConversationAdmin(ConversationAdmin):
         revealing.record(row, request.user, form.cleaned_data["reason"], form.cleaned_data["words"])
         return ""
 
+    @dialog_action(
+        description=gettext_lazy("Export as evidence"),
+        title=gettext_lazy("Export this conversation as evidence?"),
+        text=gettext_lazy(
+            "It is kept as evidence from now on. Another owner, or the operator, must approve the export before you "
+            "can take the file."
+        ),
+        submit=gettext_lazy("Ask for it"),
+        form_class=ReasonForm,
+        icon="folder_zip",
+        roles=VIEW,
+    )
+    def export(self, request: HttpRequest, row: Conversation, form: ReasonForm) -> str:
+        if not revealing.may(request.user, row.organization_id):
+            raise ValidationError(
+                _("Nobody has given you the right to see numbers. An owner can, on the page of members."), code="right"
+            )
+        asked = exporting.ask(row, request.user, form.cleaned_data["reason"])
+        self.log_change(request, row, f"Export {asked} was asked for.")
+        link = reverse("admin:evidence_export_change", args=[asked.pk])
+        text = _("The export waits for approval.")
+        return format_html('<a class="pv-link" href="{}">{}</a>', link, text)
+
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """The button is there for who has the right, in this organization or another."""
         buttons = super().get_actions_detail(request, object_id)
         if access(request).revealing:
             return buttons
-        return [button for button in buttons if button.method.__name__ != "reveal"]
+        return [button for button in buttons if button.method.__name__ not in {"reveal", "export"}]
 
     def get_urls(self) -> list[URLPattern]:
         shown = self.admin_site.admin_view(self.number)

@@ -85,6 +85,7 @@ UNFOLD: dict[str, Any] = {
                     _item(_("Alerts"), "notifications", "shield_alert"),
                     _item(_("Changes of level"), "shield", "shield_levelchange"),
                     _item(_("Data requests"), "privacy_tip", "rights_datarequest"),
+                    _item(_("Evidence exports"), "folder_zip", "evidence_export"),
                     _item(_("Shown numbers"), "visibility", "evidence_reveal"),
                     _item(_("Deliveries"), "outgoing_mail", "partners_delivery"),
                 ],

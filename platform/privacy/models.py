@@ -17,6 +17,7 @@ class DataKey(models.Model):
         NUMBER = "number", _("numbers of senders")
         CREDENTIALS = "credentials", _("credentials with providers")
         PSEUDONYM = "pseudonym", _("pseudonyms")
+        EVIDENCE = "evidence", _("signatures of evidence")
 
     #: Without a foreign key, because this app is below `organizations` and a key outlives what it protects.
     organization_id = models.BigIntegerField()
@@ -40,7 +41,7 @@ class DataKey(models.Model):
                 name="datakey_one_per_period",
             ),
             models.CheckConstraint(
-                condition=models.Q(purpose__in=["text", "number", "credentials", "pseudonym"]),
+                condition=models.Q(purpose__in=["text", "number", "credentials", "pseudonym", "evidence"]),
                 name="datakey_purpose_known",
             ),
         ]

@@ -26,8 +26,11 @@ _BATCH = 500
 #: A key of a month may be needed for what waited on disk, or was begun in that month, for so long afterwards.
 _OPEN_MONTHS = datetime.timedelta(days=62)
 
-#: Pseudonyms have epochs instead. What is sealed with the key of block files has left for somebody's disk.
-_NEVER_RETIRED = Q(purpose=Purpose.PSEUDONYM) | Q(purpose=Purpose.NUMBER, period=datakeys.FOREVER)
+#: Pseudonyms have epochs instead, and signatures must be told by one key. What is sealed with the key of block files
+#: has left for somebody's disk.
+_NEVER_RETIRED = Q(purpose__in=[Purpose.PSEUDONYM, Purpose.EVIDENCE]) | Q(
+    purpose=Purpose.NUMBER, period=datakeys.FOREVER
+)
 
 
 class Refused(Exception):

@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, models, transaction
 from tests.world import World
 
 from conversations.models import Block, Conversation, DeliveryReport, Hold, Message, Reply
-from evidence.models import Reveal
+from evidence.models import Export, Head, Link, Reveal
 from hotlines.models import Account, EndpointPin, Hotline, StateChange
 from hotlines.policy import MAX_REPLY_LIMIT
 from inbox.models import MessagePart
@@ -146,6 +146,17 @@ def reveal(rows: Rows, **changes: str) -> Reveal:
         "at": NOW,
     }
     return Reveal.objects.create(organization=rows.world.north.organization, **{**its, "note": "x", **changes})
+
+
+def link(rows: Rows) -> Link:
+    its = {"organization": rows.world.north.organization, "hotline": rows.hotline, "message_id": 1, "position": 1}
+    values = {"received_at": NOW, "provider_hash": b"p", "commit": b"c", "chain": b"c"}
+    return Link.objects.get_or_create(**its, defaults=values)[0]
+
+
+def export(rows: Rows) -> Export:
+    its = {"organization": rows.world.north.organization, "conversation": rows.conversation}
+    return Export.objects.create(**its, reason="x", asked_by=rows.world.north.owner, asked_at=NOW)
 
 
 def hold_on(rows: Rows) -> Hold:
@@ -445,6 +456,15 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "hold_reviewed_later": lambda rows: set_to(hold_on(rows), review_at=NOW),
     "reveal_reason_known": lambda rows: reveal(rows, reason="curious"),
     "reveal_says_who_and_why": lambda rows: reveal(rows, note=""),
+    "Link.message_id": lambda rows: again(link(rows), position=2, message_id=link(rows).message_id),
+    "link_position_once": lambda rows: again(link(rows), message_id=2),
+    "link_position_from_one": lambda rows: set_to(link(rows), position=0),
+    "head_once_a_day": lambda rows: again(
+        Head.objects.create(hotline=rows.hotline, day=NOW.date(), position=1, value=b"v", signature=b"s")
+    ),
+    "export_has_reason": lambda rows: set_to(export(rows), reason=""),
+    "export_four_eyes": lambda rows: set_to(export(rows), approved_by=rows.world.north.owner, approved_at=NOW),
+    "export_taken_when_approved": lambda rows: set_to(export(rows), taken_at=NOW, digest="d"),
     "DataRequest.uuid": lambda rows: again(letter(rows), uuid=letter(rows).uuid),
     "datarequest_code_once": lambda rows: again(asked(rows), page_digest=b"q"),
     "datarequest_page_once": lambda rows: again(asked(rows), code_digest=b"d"),

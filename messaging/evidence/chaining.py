@@ -1,0 +1,174 @@
+"""Linking what was received into each hotline's chain, and signing its end every day.
+
+Not in the webhook: the end of a chain is one row, which all messages of a raid would queue for. A link is made within
+seconds, in one transaction with those before it; what a crash leaves undone the next run does.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import zoneinfo
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from conversations.models import Conversation, Message
+from conversations.words import Disposition
+from hotlines.models import Hotline
+from organizations.models import Organization
+from outbox import alerts
+from privacy import datakeys, vault
+
+from . import canonical, lexicon, signing
+from .models import Chain, Head, Link
+
+_BATCH = 500
+#: Ids are given before their transaction commits: so far below the last one that is linked, another may still appear.
+_LATE_ROWS = 10_000
+_LEFT_OUT = (Disposition.MISSED, Disposition.INSTRUCTION)
+
+
+def link_all() -> int:
+    """Link what has come since the last run; returns how many messages."""
+    return sum(_link(hotline) for hotline in Hotline.objects.select_related("account").order_by("pk"))
+
+
+def _link(hotline: Hotline) -> int:
+    linked = 0
+    Chain.objects.get_or_create(hotline=hotline, defaults={"value": canonical.genesis(hotline.uuid)})
+    datakeys.for_writing(hotline.organization_id, datakeys.Purpose.TEXT, datakeys.month(timezone.now()))
+    while added := _link_batch(hotline):
+        linked += added
+        if added < _BATCH:
+            break
+    return linked
+
+
+def _link_batch(hotline: Hotline) -> int:
+    with transaction.atomic():
+        chain = Chain.objects.select_for_update().get(hotline=hotline)
+        messages = list(_unlinked(chain)[:_BATCH])
+        links = [_next(chain, hotline, message) for message in messages]
+        Link.objects.bulk_create(links)
+        if links:
+            chain.save()
+    return len(links)
+
+
+def _unlinked(chain: Chain) -> QuerySet[Message]:
+    known = Link.objects.filter(message_id=OuterRef("pk"))
+    rows = Message.objects.filter(hotline_id=chain.hotline_id, pk__gt=chain.last_message_id - _LATE_ROWS)
+    fresh = rows.exclude(disposition__in=_LEFT_OUT).filter(~Exists(known))
+    return fresh.select_related("conversation").order_by("pk")
+
+
+def _next(chain: Chain, hotline: Hotline, message: Message) -> Link:
+    """The link of `message`, and `chain` moved on to it."""
+    salt, event = os.urandom(canonical.SALT_BYTES), event_of(message, hotline)
+    commit, provider = canonical.commit(salt, event), canonical.provider_hash(message.provider_id)
+    link = Link(
+        organization_id=message.organization_id,
+        hotline=hotline,
+        position=chain.position + 1,
+        message_id=message.pk,
+        received_at=message.received_at,
+        provider_hash=provider,
+        commit=commit,
+        threat=bool(event["text"]) and lexicon.threatens(event["text"]),
+    )
+    link.chain = canonical.step(bytes(chain.value), commit, link.received_at, provider)
+    if message.text_sealed is not None:
+        month = datakeys.month(message.received_at)
+        link.salt_sealed = vault.seal(salt.hex(), place_of(link), datakeys.Purpose.TEXT, month)
+    chain.position, chain.value = link.position, link.chain
+    chain.last_message_id = max(chain.last_message_id, message.pk)
+    return link
+
+
+def event_of(message: Message, hotline: Hotline) -> dict[str, Any]:
+    """What the chain commits to of a message; what cannot be read any more is None."""
+    return canonical.event(
+        hotline=hotline.uuid,
+        message=message.uuid,
+        received_at=message.received_at,
+        channel=message.channel,
+        provider=hotline.account.provider,
+        provider_id=message.provider_id,
+        disposition=message.disposition,
+        sender=_opened(message.conversation, "sender"),
+        text=_opened(message, "text"),
+    )
+
+
+def _opened(row: Conversation | Message | None, name: str) -> str | None:
+    try:
+        value: str | None = getattr(row, name, None)
+    except vault.Unreadable:
+        return None
+    return value
+
+
+def place_of(link: Link) -> vault.Place:
+    """What a link's salt is sealed for."""
+    return vault.Place(Link._meta.db_table, link.uuid, "salt_sealed", link.organization_id)
+
+
+def erase_salts() -> int:
+    """Erase the salts of messages whose text is erased, or that are gone; returns how many."""
+    kept = Message.objects.filter(pk=OuterRef("message_id"), text_sealed__isnull=False)
+    return Link.objects.filter(~Exists(kept), salt_sealed__isnull=False).update(salt_sealed=None)
+
+
+# --- heads ----------------------------------------------------------------------------------------------------------
+def signed(hotline: Hotline, day: datetime.date, position: int, value: bytes) -> bytes:
+    """What a head's signature is over."""
+    content = {"hotline": str(hotline.uuid), "day": day.isoformat(), "position": position, "value": value.hex()}
+    return canonical.canonical(content)
+
+
+def sign_heads(now: datetime.datetime | None = None) -> int:
+    """Sign the end of every chain that has grown, once a day, and mail it; returns how many were signed."""
+    now, made = now or timezone.now(), 0
+    for organization in Organization.objects.order_by("pk"):
+        day = now.astimezone(zoneinfo.ZoneInfo(organization.time_zone)).date()
+        chains = Chain.objects.filter(hotline__organization=organization, position__gt=0).select_related("hotline")
+        made += sum(_signed_head(chain, day) for chain in chains)
+        _tell(organization, now)
+    return made
+
+
+def _signed_head(chain: Chain, day: datetime.date) -> bool:
+    last = Head.objects.filter(hotline=chain.hotline).order_by("-day").first()
+    if last is not None and (last.day >= day or last.position == chain.position):
+        return False
+    content = signed(chain.hotline, day, chain.position, bytes(chain.value))
+    head = {
+        "position": chain.position,
+        "value": bytes(chain.value),
+        "signature": signing.sign(chain.hotline.organization_id, content),
+    }
+    return Head.objects.get_or_create(hotline=chain.hotline, day=day, defaults=head)[1]
+
+
+def _tell(organization: Organization, now: datetime.datetime) -> None:
+    """Mail what was signed: kept elsewhere, it proves that nothing before it was changed since."""
+    heads = list(
+        Head.objects.filter(hotline__organization=organization, told_at=None).select_related("hotline").order_by("pk")
+    )
+    if not heads or not Head.objects.filter(pk__in=[head.pk for head in heads], told_at=None).update(told_at=now):
+        return
+    lines = [f"{head.hotline.name}, {head.day}: {head.position}, {bytes(head.value).hex()}" for head in heads]
+    with translation.override(settings.LANGUAGE_CODE):
+        body = _(
+            "Keep this mail. It proves later that no message of your numbers was changed, added or left out before "
+            "it.\n\n"
+            "%(lines)s\n\nPublic key: %(key)s"
+        ) % {"lines": "\n".join(lines), "key": signing.public_key(organization.pk)}
+        sent = alerts.mail(organization, _("Paravent: the seal of the day"), body)
+    if not sent and organization.alert_addresses:
+        Head.objects.filter(pk__in=[head.pk for head in heads]).update(told_at=None)

@@ -1,0 +1,268 @@
+"""The chain says of every message that it came, when, and what it was; and that nothing was changed since."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import io
+import json
+import random
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+from tests.world import World
+from tests.writing import write
+
+from conversations import retention
+from conversations.models import Conversation, Message
+from evidence import bundle, canonical, chaining, lexicon, signing, verify
+from evidence.models import Chain, Head, Link
+from inbox import reconcile
+from privacy import vault
+
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture
+def linked(world: World) -> World:
+    """Messages of three senders of the north and one of the south, linked, and sealed on two days."""
+    for number in range(4):
+        write(world.north, f"message {number}", sender=f"3361234567{number % 3}")
+    write(world.south, "of the south")
+    assert chaining.link_all() == 5
+    chaining.sign_heads(timezone.now() - DAY)
+    write(world.north, "I know where you live", sender="33612345670")
+    assert chaining.link_all() == 1
+    chaining.sign_heads()
+    return world
+
+
+def unpacked(world: World, folder: Path) -> Path:
+    """The export of the first conversation, as somebody unpacks it."""
+    file = io.BytesIO()
+    bundle.write(Conversation.objects.filter(organization=world.north.organization).earliest("pk"), file)
+    zipfile.ZipFile(file).extractall(folder)
+    return folder
+
+
+def checked(folder: Path, *arguments: str) -> tuple[int, str]:
+    """What verify.py says, run as anybody would: by its own file, with no library of ours in its way."""
+    command = [sys.executable, "-I", "-S", str(folder / "verify.py"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    return done.returncode, done.stdout
+
+
+# --- linking --------------------------------------------------------------------------------------------------------
+def test_every_message_is_linked_once_without_a_gap(linked: World) -> None:
+    assert chaining.link_all() == 0
+    for tenant, count in ((linked.north, 5), (linked.south, 1)):
+        links = [*Link.objects.filter(hotline=tenant.hotline).order_by("position")]
+        assert [link.position for link in links] == [*range(1, count + 1)]
+        value = canonical.genesis(tenant.hotline.uuid)
+        for link in links:
+            value = canonical.step(value, bytes(link.commit), link.received_at, bytes(link.provider_hash))
+            assert bytes(link.chain) == value
+            salt = bytes.fromhex(vault.unseal(link.salt_sealed or b"", chaining.place_of(link)))
+            message = Message.objects.select_related("conversation").get(pk=link.message_id)
+            assert canonical.commit(salt, chaining.event_of(message, tenant.hotline)) == bytes(link.commit)
+        assert bytes(Chain.objects.get(hotline=tenant.hotline).value) == value
+
+
+def test_a_row_that_appears_late_is_linked_too(linked: World) -> None:
+    """Its id was given before, and its transaction committed after later ones were linked."""
+    Chain.objects.filter(hotline=linked.north.hotline).update(last_message_id=10_000)
+    write(linked.north, "late")
+    assert chaining.link_all() == 1
+
+
+def test_a_run_that_dies_leaves_nothing_half_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        write(world.north, f"message {number}")
+    monkeypatch.setattr(chaining, "_BATCH", 2)
+    original, calls = chaining._next, []
+
+    def dying(*arguments: Any) -> Link:
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(chaining, "_next", dying)
+    with pytest.raises(KeyboardInterrupt):
+        chaining.link_all()
+    assert Chain.objects.get(hotline=world.north.hotline).position == Link.objects.count() == 2
+    assert chaining.link_all() == 3
+    assert [*Link.objects.order_by("position").values_list("position", flat=True)] == [1, 2, 3, 4, 5]
+
+
+def test_what_is_no_message_is_not_linked(world: World) -> None:
+    hotline = world.north.hotline
+    assert reconcile is not None
+    base = {"organization": world.north.organization, "hotline": hotline, "account": world.north.account}
+    Message.objects.create(**base, provider_id="m", disposition="missed", received_at=timezone.now())
+    Message.objects.create(**base, provider_id="i", disposition="instruction", received_at=timezone.now())
+    assert chaining.link_all() == 0
+
+
+def test_a_threat_is_marked(linked: World) -> None:
+    marked = Link.objects.filter(threat=True)
+    assert [Message.objects.get(pk=link.message_id).text for link in marked] == ["I know where you live"]
+
+
+@pytest.mark.parametrize("language", lexicon.languages())
+def test_each_phrase_is_found_however_it_is_written_and_never_within_a_word(language: str) -> None:
+    for phrase in lexicon.phrases(language):
+        assert lexicon.threatens(f"Hé !  {phrase.upper()}…")
+        assert lexicon.threatens(phrase.replace(" ", "\u00a0 ").replace("'", "’"))
+        assert not lexicon.threatens(f"x{phrase}x")
+    assert not lexicon.threatens("")
+
+
+# --- erasure --------------------------------------------------------------------------------------------------------
+def test_an_erased_message_leaves_the_chain_whole_and_no_salt(linked: World, tmp_path: Path) -> None:
+    Message.objects.update(received_at=timezone.now() - 31 * DAY)
+    retention.erase_due(timezone.now())
+    assert chaining.erase_salts() == 6
+    assert not Link.objects.exclude(salt_sealed=None).exists()
+    status, said = checked(unpacked(linked, tmp_path))
+    assert (status, "3 records, 3 of them erased" in said) == (0, True)
+    report = (tmp_path / "report-en.html").read_text()
+    assert "erased" in report
+    assert "message 0" not in report
+
+
+def test_a_message_that_was_never_kept_has_no_salt_to_keep(world: World) -> None:
+    for _ in range(7):
+        write(world.north)
+    chaining.link_all()
+    without = Message.objects.filter(text_sealed=None).values_list("pk", flat=True)
+    assert len(without) == 2
+    assert not Link.objects.filter(message_id__in=without).exclude(salt_sealed=None).exists()
+
+
+# --- heads ----------------------------------------------------------------------------------------------------------
+def test_the_end_of_each_day_is_sealed_once_and_mailed(linked: World) -> None:
+    assert Head.objects.count() == 3
+    assert chaining.sign_heads() == 0
+    assert chaining.sign_heads(timezone.now() + DAY) == 0  # nothing has come since
+    head = Head.objects.filter(hotline=linked.north.hotline).latest("day")
+    content = chaining.signed(linked.north.hotline, head.day, head.position, bytes(head.value))
+    key = bytes.fromhex(signing.public_key(linked.north.organization.pk))
+    assert verify.signature_holds(key, content, bytes(head.signature))
+    north = [sent for sent in mail.outbox if signing.public_key(linked.north.organization.pk) in sent.body]
+    assert len(north) == 2
+    assert bytes(head.value).hex() in north[-1].body
+    assert not any(text in north[-1].body for text in ("message 0", "where you live", "3361234567"))
+
+
+# --- the export -----------------------------------------------------------------------------------------------------
+def test_an_export_holds_the_conversation_and_proves_it(linked: World, tmp_path: Path) -> None:
+    folder = unpacked(linked, tmp_path)
+    key = signing.public_key(linked.north.organization.pk)
+    status, said = checked(folder, "--key", key)
+    assert (status, said.splitlines()) == (
+        0,
+        ["Nothing was changed.", "3 records, 0 of them erased", "5 links, 2 daily seals"],
+    )
+    records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+    assert [record["event"]["text"] for record in records] == ["message 0", "message 3", "I know where you live"]
+    assert {record["event"]["sender"] for record in records} == {"number:+33612345670"}
+    everything = b"".join(path.read_bytes() for path in folder.iterdir())
+    assert b"message 1" not in everything  # of another sender
+    assert b"33612345671" not in everything
+    assert checked(folder, "--key", "0" * 64)[0] == 1
+    for language, said in (("fr", "Numéro de l’expéditeur"), ("en", "Number of the sender")):
+        assert said in (folder / f"report-{language}.html").read_text()
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines(keepends=True)
+
+
+def dropped(folder: Path, name: str) -> None:
+    path = folder / name
+    path.write_text("".join(lines(path)[1:]))
+
+
+def tail_cut(folder: Path, name: str) -> None:
+    path = folder / name
+    path.write_text("".join(lines(path)[:-1]))
+
+
+def swapped(folder: Path, name: str) -> None:
+    first, second, *rest = lines(folder / name)
+    (folder / name).write_text("".join([second, first, *rest]))
+
+
+def doubled(folder: Path, name: str) -> None:
+    first, *rest = lines(folder / name)
+    (folder / name).write_text("".join([first, first, *rest]))
+
+
+@pytest.mark.parametrize("change", [dropped, tail_cut, swapped, doubled])
+@pytest.mark.parametrize("name", ["records.jsonl", "chain.jsonl"])
+def test_what_was_left_out_added_or_moved_is_found(linked: World, tmp_path: Path, change: Any, name: str) -> None:
+    folder = unpacked(linked, tmp_path)
+    change(folder, name)
+    assert checked(folder)[0] == 1
+
+
+@pytest.mark.parametrize("change", [dropped, tail_cut, swapped, doubled])
+@pytest.mark.parametrize("name", ["records.jsonl", "chain.jsonl"])
+def test_also_by_who_can_sign_anew_with_a_key_of_his(linked: World, tmp_path: Path, change: Any, name: str) -> None:
+    """He makes the manifest fit; the key of the mails, the seals and the chain tell him."""
+    folder = unpacked(linked, tmp_path)
+    change(folder, name)
+    organization = linked.south.organization.pk
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    manifest["records"], manifest["chain_length"] = (
+        len(lines(folder / "records.jsonl")),
+        len(lines(folder / "chain.jsonl")),
+    )
+    manifest["public_key"] = signing.public_key(organization)
+    content = canonical.canonical(manifest)
+    (folder / "manifest.json").write_bytes(content)
+    (folder / "manifest.sig").write_text(signing.sign(organization, content).hex())
+    assert checked(folder)[0] == 1
+    assert checked(folder, "--key", signing.public_key(linked.north.organization.pk))[0] == 1
+
+
+def test_no_bit_of_it_can_be_changed(linked: World, tmp_path: Path) -> None:
+    """300 bits at random, `make faults` takes 10,000; of verify.py none, since who checks brings his own."""
+    folder = unpacked(linked, tmp_path)
+    names = sorted(path.name for path in folder.iterdir() if path.name != "verify.py")
+    chance = random.Random(17)
+    for _ in range(300):
+        path = folder / chance.choice(names)
+        content = bytearray(path.read_bytes())
+        position, bit = chance.randrange(len(content)), chance.randrange(8)
+        content[position] ^= 1 << bit
+        before = path.read_bytes()
+        path.write_bytes(content)
+        try:
+            verify.verify(folder)
+        except (verify.Changed, ValueError, KeyError, TypeError):
+            pass
+        else:
+            raise AssertionError(f"bit {bit} of byte {position} of {path.name}")
+        path.write_bytes(before)
+    assert verify.verify(folder)
+
+
+def test_verify_agrees_with_the_library_about_signatures() -> None:
+    """RFC 8032, 7.1, test 3."""
+    key = bytes.fromhex("fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025")
+    signature = bytes.fromhex(
+        "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
+        "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a"
+    )
+    assert verify.signature_holds(key, b"\xaf\x82", signature)
+    assert not verify.signature_holds(key, b"\xaf\x83", signature)
+    assert not verify.signature_holds(key, b"\xaf\x82", signature[:32] + (verify.L + 1).to_bytes(32, "little"))
