@@ -66,7 +66,6 @@ def test_two_people_take_one_conversation_out(world: World, conversation: Conver
     assert "Here is the file" in act(north.editor, "evidence_export", row, "take").content.decode()
     taken = file_of(north.editor, row)
     content = b"".join(taken.streaming_content)
-    taken.close()
     row.refresh_from_db()
     assert row.digest == hashlib.sha256(content).hexdigest()
     zipfile.ZipFile(io.BytesIO(content)).extractall(tmp_path)
@@ -93,7 +92,7 @@ def test_who_asked_cannot_approve_and_who_approved_cannot_take(world: World, con
     assert file_of(world.south.owner, row).status_code == 404
     taken = file_of(north.owner, row)
     assert taken.status_code == 200
-    taken.close()
+    assert b"".join(taken.streaming_content)
 
 
 def test_who_lost_the_right_or_came_too_late_takes_nothing(world: World, conversation: Conversation) -> None:
