@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import secrets
 import socket
 import time
@@ -29,6 +31,11 @@ hypothesis_settings.register_profile("untimed", deadline=None)
 hypothesis_settings.load_profile("untimed")
 
 _connect = socket.socket.connect
+
+#: A French mobile number, however it is written, as most senders of tests have. Of hotlines none begins so.
+_NUMBER = re.compile(r"(?<![0-9a-fA-F])(?:\+33|0033|33|0)[67]\d{8}(?![0-9a-fA-F])")
+#: Who logs what the test itself says or asks: the database's statements at the level of debugging, and browsers.
+_LOGS_OF_TESTS = ("django.db.backends", "asyncio", "faker", "httpx", "httpcore")
 
 
 def _loopback_only(self: socket.socket, address: Any) -> None:
@@ -68,6 +75,29 @@ def limiter_clock(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
     clock = types.SimpleNamespace(now=time.time())
     monkeypatch.setattr(django_ratelimit.core, "time", types.SimpleNamespace(time=lambda: clock.now))
     return clock
+
+
+class _Listener(logging.Handler):
+    """Hears every line, also those that no handler of ours writes."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record)
+        if not record.name.startswith(_LOGS_OF_TESTS) and _NUMBER.search(line):
+            self.told.append(line)
+
+
+@pytest.fixture(autouse=True)
+def _no_number_in_a_log() -> Iterator[None]:
+    """A log outlives what is erased, and is read by more people: no line of any test holds a sender's number."""
+    listener = _Listener()
+    logging.getLogger().addHandler(listener)
+    yield
+    logging.getLogger().removeHandler(listener)
+    assert listener.told == []
 
 
 @pytest.fixture(autouse=True)

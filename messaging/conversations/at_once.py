@@ -130,7 +130,7 @@ _BLOCKED = f"""blocked AS (
     UPDATE {CONVERSATION} SET messages_received = messages_received + 1,
         last_message_at = GREATEST(last_message_at, %(now)s)
     WHERE hotline_id = %(hotline_id)s AND sender_key = %(sender_key)s
-        AND blocked_until > %(now)s AND opted_out_at IS NULL
+        AND blocked_until > %(now)s AND opted_out_at IS NULL AND NOT held
         AND NOT {_REPEATED}
     RETURNING id
 )"""  # noqa: S608
@@ -153,7 +153,7 @@ WITH given AS (
 ), blocked AS (
     SELECT id, hotline_id, sender_key, blocked_until FROM {CONVERSATION}
     WHERE (hotline_id, sender_key) IN (SELECT hotline_id, sender_key FROM given)
-        AND blocked_until IS NOT NULL AND opted_out_at IS NULL
+        AND blocked_until IS NOT NULL AND opted_out_at IS NULL AND NOT held
     ORDER BY id FOR UPDATE
 ), stored AS (
     INSERT INTO {MESSAGE} (uuid, organization_id, hotline_id, account_id, conversation_id, provider_id, nonce_hash,
@@ -207,7 +207,7 @@ WITH {_BLOCKED}, created AS (
 ){limited}
 SELECT done.created, done.blocked, NOT done.created AND NOT done.blocked AND {_REPEATED},
     {", ".join(f"known.{column}" for column in STANDING_COLUMNS)},
-    known.sender_sealed IS NULL, {reply_waits("known")}, {_BLOCKED_EVERYWHERE}, known.xmin::text
+    known.sender_sealed IS NULL, {reply_waits("known")}, {_BLOCKED_EVERYWHERE}, known.held, known.xmin::text
 FROM (SELECT EXISTS (SELECT 1 FROM created) AS created, EXISTS (SELECT 1 FROM blocked) AS blocked) done
 LEFT JOIN {CONVERSATION} known ON NOT done.created AND NOT done.blocked
     AND known.hotline_id = %(hotline_id)s AND known.sender_key = %(sender_key)s

@@ -34,6 +34,7 @@ def hold(conversation: Conversation, author: Any, reason: str) -> Hold:
         Conversation.objects.select_for_update().get(pk=conversation.pk)
         if of(conversation.pk) is not None:
             raise ValidationError(_("This conversation is held already."), code="held")
+        Conversation.objects.filter(pk=conversation.pk).update(held=True)
         return Hold.objects.create(
             organization_id=conversation.organization_id,
             conversation=conversation,
@@ -52,6 +53,7 @@ def lift(conversation: Conversation, author: Any, reason: str) -> None:
     with transaction.atomic():
         if not Hold.objects.filter(conversation=conversation, lifted_at=None).update(**changes):
             raise ValidationError(_("This conversation is not held."), code="not_held")
+        Conversation.objects.filter(pk=conversation.pk).update(held=False)
         _search_again(conversation.pk)
 
 
@@ -70,7 +72,9 @@ def end_the_longest(now: datetime.datetime) -> int:
     """Lift what has stood for six years; returns how many."""
     over = Hold.objects.filter(lifted_at=None, since__lt=now - LONGEST)
     concerned = list(over.values_list("conversation_id", flat=True))
-    ended = over.update(lifted_at=now, lifted_reason="six years")
+    with transaction.atomic():
+        ended = over.update(lifted_at=now, lifted_reason="six years")
+        Conversation.objects.filter(pk__in=concerned).update(held=False)
     for conversation_id in concerned:
         _search_again(conversation_id)
     return ended

@@ -117,7 +117,7 @@ STANDING_COLUMNS = (
     "block_cause",
 )
 #: What else is asked of a known sender, by `count_message` and by `at_once`.
-KNOWN_COLUMNS = (*STANDING_COLUMNS, "sender_erased", "reply_waiting", "blocked_everywhere")
+KNOWN_COLUMNS = (*STANDING_COLUMNS, "sender_erased", "reply_waiting", "blocked_everywhere", "held")
 
 
 def reply_waits(conversation: str) -> str:
@@ -143,10 +143,15 @@ _COUNT_MESSAGE = f"""
         {reply_waits(CONVERSATION)} AS reply_waiting,
         EXISTS (SELECT 1 FROM {BLOCK} b WHERE b.organization_id = {CONVERSATION}.organization_id
             AND b.sender_key IN ({CONVERSATION}.sender_key, %s) AND b.conversation_id IS NULL
-            AND b.lifted_at IS NULL AND (b.until IS NULL OR b.until > %s)) AS blocked_everywhere
+            AND b.lifted_at IS NULL AND (b.until IS NULL OR b.until > %s)) AS blocked_everywhere,
+        {CONVERSATION}.held AS held
 """  # noqa: S608  every interpolated name is a constant of this module
-_INSERT_MESSAGE = f"{_insert(MESSAGE, MESSAGE_COLUMNS)} ON CONFLICT DO NOTHING RETURNING id"
-_INSERT_CALL = f"{_insert(MESSAGE, (*MESSAGE_COLUMNS, 'channel'))} ON CONFLICT DO NOTHING RETURNING id"
+#: What calls and held senders' messages have beside: left to the database's default everywhere else.
+_RARE_COLUMNS = ("channel", "kept")
+_INSERT_MESSAGE: dict[tuple[str, ...], str] = {
+    rare: f"{_insert(MESSAGE, (*MESSAGE_COLUMNS, *rare))} ON CONFLICT DO NOTHING RETURNING id"
+    for rare in ((), ("channel",), ("kept",), ("channel", "kept"))
+}
 _INSERT_REPLY = _insert(REPLY, REPLY_COLUMNS)
 _READ_REPLY = f"""SELECT {", ".join(REPORTED_COLUMNS)} FROM {REPLY}
     WHERE uuid = %s AND %s IN (hotline_id, sent_by_id) AND attempts > 0"""  # noqa: S608
@@ -169,11 +174,9 @@ def count_message(values: Values, previous_key: bytes | None, now: datetime.date
 
 def insert_message(values: Values) -> int | None:
     """The new message's id, or None when its provider id or its nonce is already there, and nothing was written."""
-    of_call = "channel" in values
-    columns: tuple[str, ...] = (*MESSAGE_COLUMNS, "channel") if of_call else MESSAGE_COLUMNS
-    statement = _INSERT_CALL if of_call else _INSERT_MESSAGE
+    rare = tuple(column for column in _RARE_COLUMNS if column in values)
     with connection.cursor() as cursor:
-        cursor.execute(statement, _prepared(Message._meta, columns, values))
+        cursor.execute(_INSERT_MESSAGE[rare], _prepared(Message._meta, (*MESSAGE_COLUMNS, *rare), values))
         row = cursor.fetchone()
     return row[0] if row else None
 

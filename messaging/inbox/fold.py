@@ -18,7 +18,7 @@ from providers import registry
 from providers.base import InboundMessage, Unusable
 from shield.keywords import Keyword, keyword
 
-from . import rows
+from . import instructions, rows
 from .arrival import Arrival
 from .hooks import Hook
 
@@ -55,7 +55,7 @@ def _row(arrival: Arrival, find: Callable[[int], Hook | None]) -> sql.Values | N
         return None
     if not isinstance(message, InboundMessage) or message.part is not None:
         return None
-    if not rows.addressed_to(hook, message) or keyword(message.text) is Keyword.STOP:
+    if not rows.addressed_to(hook, message) or keyword(message.text) is Keyword.STOP or instructions.find(message.text):
         return None
     message = dataclasses.replace(message, received_at=arrival.received_at)
     pseudonym = pseudonyms.current(hook.organization_id, rows.sender_of(hook, message), message.received_at)

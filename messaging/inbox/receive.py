@@ -86,6 +86,7 @@ class _Draft:
     first: Decision
     conversation: sql.Values
     message: sql.Values
+    text: str
     speaker: Speaker | None = None
 
     @property
@@ -195,7 +196,7 @@ def _draft(
     keep = hook.keeps_texts and message.text
     text_sealed = rows.seal_text(hook, message.text, row["uuid"], now) if keep else None
     stored = row | _judged(first, incoming.refusal) | {"text_sealed": text_sealed}
-    return _Draft(hook, now, chance, sender, incoming, previous_key, first, conversation, stored, speaker)
+    return _Draft(hook, now, chance, sender, incoming, previous_key, first, conversation, stored, message.text, speaker)
 
 
 def _received_at_once(draft: _Draft) -> bool:
@@ -223,7 +224,7 @@ def _received_at_once(draft: _Draft) -> bool:
 
 def _received_as_known(draft: _Draft, row: sql.Values) -> bool:
     """Decide by the sender's row as it was read, and write it all if nobody has changed the row meanwhile."""
-    if row["blocked_everywhere"]:
+    if row["blocked_everywhere"] or row["held"]:
         return False
     incoming = dataclasses.replace(draft.incoming, reply_waiting=row["reply_waiting"])
     standing = Standing(**{name: row[name] for name in _STANDING})
@@ -292,6 +293,7 @@ def _receive_step_by_step(draft: _Draft, *, replacing: bool = False) -> None:
     else:
         decision = judged(asked.refusal)
     values = _message(draft, decision) | _judged(decision, reason) | {"conversation_id": row["id"]}
+    values |= _kept(draft, decision, row)
     if replacing:
         _missed(draft.hook, values["provider_id"]).delete()
     message_id = sql.insert_message(values)
@@ -316,9 +318,17 @@ def _message(draft: _Draft, decision: Decision) -> sql.Values:
     return draft.message | _judged(decision, draft.incoming.refusal) | kept
 
 
+def _kept(draft: _Draft, decision: Decision, row: sql.Values) -> sql.Values:
+    """The text of a sender who is held as evidence: whether anybody answers it, and whatever the number keeps."""
+    if not (row["held"] and draft.text):
+        return {}
+    sealed = draft.message["text_sealed"] or rows.seal_text(draft.hook, draft.text, draft.message["uuid"], draft.now)
+    return {"text_sealed": sealed, "kept": not decision.keep_content}
+
+
 def _sender_again(draft: _Draft, decision: Decision, row: sql.Values) -> bytes | None:
     """The sealed number of a sender whose own was erased, and who has written what is kept."""
-    if not (row["sender_erased"] and decision.keep_content):
+    if not (row["sender_erased"] and (decision.keep_content or row["held"])):
         return None
     return rows.seal_sender(draft.hook, draft.sender, row["uuid"], draft.now)
 

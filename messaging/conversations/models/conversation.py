@@ -44,6 +44,8 @@ class Conversation(models.Model):
     opted_out_at = models.DateTimeField(_("stopped since"), null=True)
     blocked_until = models.DateTimeField(_("blocked until"), null=True)
     block_cause = models.CharField(_("cause"), max_length=8, choices=BlockCause, blank=True)
+    #: Whether a hold stands (`holds` writes it): then everything he writes is kept, also what nobody answers.
+    held = models.BooleanField(default=False, db_default=False, editable=False)
 
     objects = ScopedQuerySet.as_manager()
 
@@ -112,6 +114,8 @@ class Message(models.Model):
     reason = models.CharField(_("reason"), max_length=120, blank=True)
     #: The text; for an unreadable message, the request's body as received.
     text_sealed = models.BinaryField(null=True)
+    #: Of a message that is not answered and whose text is kept all the same, because its sender is held.
+    kept = models.BooleanField(default=False, db_default=False, editable=False)
     units = models.PositiveSmallIntegerField(_("segments"), default=1)
     seconds = models.PositiveIntegerField(_("seconds"), null=True)  # of a call, once the provider has said it
     cost = models.DecimalField(_("cost"), max_digits=12, decimal_places=5, null=True)
@@ -127,7 +131,8 @@ class Message(models.Model):
             models.UniqueConstraint(fields=["account", "nonce_hash"], name="message_nonce_once"),
             models.CheckConstraint(
                 condition=~Q(disposition__among=["blocked", "limit", "stopped", "instruction"])
-                | Q(text_sealed__isnull=True),
+                | Q(text_sealed__isnull=True)
+                | Q(kept=True),
                 name="message_blocked_without_content",
             ),
             models.CheckConstraint(
