@@ -19,12 +19,12 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, U
 
 from conversations.admin import ConversationAdmin
 from conversations.block_admin import ReasonForm
-from conversations.models import Conversation
+from conversations.models import Conversation, Message
 from organizations.scoped_admin import DialogForm, ReadOnlyAdmin, ScopedRelatedFilter, access, dialog_action
 from organizations.tenancy import OWN, VIEW
 
 from . import export_admin, exporting, revealing  # noqa: F401  the page of exports registers itself
-from .models import Reveal
+from .models import Link, Reveal
 
 _SINCE = "password_given_at"
 
@@ -63,6 +63,20 @@ def _signed_in_lately(request: HttpRequest) -> bool:
     return given is not None and timezone.now() - given < revealing.SIGNED_IN_LATELY
 
 
+class ThreatFilter(admin.SimpleListFilter):
+    title = gettext_lazy("words of a threat")
+    parameter_name = "threat"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", gettext_lazy("found by a list of phrases"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() != "yes":
+            return queryset
+        marked = Message.objects.filter(pk__in=Link.objects.filter(threat=True).values("message_id"))
+        return queryset.filter(pk__in=marked.values("conversation_id"))
+
+
 admin.site.unregister(Conversation)
 
 
@@ -71,6 +85,7 @@ class EvidenceConversationAdmin(ConversationAdmin):
     """The page of conversations, with the button that shows a number."""
 
     actions_detail = (*ConversationAdmin.actions_detail, "reveal", "export")
+    list_filter = (*ConversationAdmin.list_filter, ThreatFilter)
 
     @dialog_action(
         description=gettext_lazy("Show the number"),

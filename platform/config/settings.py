@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "inbox",
     "rights",
     "evidence",
+    "figures",
     "partners",
     *(["simulator"] if SIMULATOR else []),
     "rehearsal",

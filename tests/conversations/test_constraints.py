@@ -16,6 +16,7 @@ from tests.world import World
 
 from conversations.models import Block, Conversation, DeliveryReport, Hold, Message, Reply
 from evidence.models import Export, Head, Link, Reveal
+from figures.models import WeekFigures
 from hotlines.models import Account, EndpointPin, Hotline, StateChange
 from hotlines.policy import MAX_REPLY_LIMIT
 from inbox.models import MessagePart
@@ -33,7 +34,7 @@ from simulator.models import Line, PhoneText
 NOW = datetime.datetime(2026, 11, 2, 12, tzinfo=datetime.UTC)
 OURS = (
     *("privacy", "organizations", "hotlines", "replies", "providers"),
-    *("conversations", "shield", "outbox", "inbox", "rights", "evidence", "partners", "simulator"),
+    *("conversations", "shield", "outbox", "inbox", "rights", "evidence", "figures", "partners", "simulator"),
 )
 
 
@@ -146,6 +147,10 @@ def reveal(rows: Rows, **changes: str) -> Reveal:
         "at": NOW,
     }
     return Reveal.objects.create(organization=rows.world.north.organization, **{**its, "note": "x", **changes})
+
+
+def week(rows: Rows) -> WeekFigures:
+    return WeekFigures.objects.create(hotline=rows.hotline, monday=NOW.date(), senders=15, published_at=NOW)
 
 
 def link(rows: Rows) -> Link:
@@ -465,6 +470,8 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "export_has_reason": lambda rows: set_to(export(rows), reason=""),
     "export_four_eyes": lambda rows: set_to(export(rows), approved_by=rows.world.north.owner, approved_at=NOW),
     "export_taken_when_approved": lambda rows: set_to(export(rows), taken_at=NOW, digest="d"),
+    "week_told_once": lambda rows: again(week(rows)),
+    "week_of_enough_senders": lambda rows: set_to(week(rows), senders=5),
     "DataRequest.uuid": lambda rows: again(letter(rows), uuid=letter(rows).uuid),
     "datarequest_code_once": lambda rows: again(asked(rows), page_digest=b"q"),
     "datarequest_page_once": lambda rows: again(asked(rows), code_digest=b"d"),

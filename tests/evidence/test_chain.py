@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from tests.world import World
 from tests.writing import write
@@ -113,6 +115,15 @@ def test_what_is_no_message_is_not_linked(world: World) -> None:
 def test_a_threat_is_marked(linked: World) -> None:
     marked = Link.objects.filter(threat=True)
     assert [Message.objects.get(pk=link.message_id).text for link in marked] == ["I know where you live"]
+
+
+def test_conversations_with_threats_are_found_in_the_list(linked: World) -> None:
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(linked.north.viewer)
+    marked = Conversation.objects.filter(organization=linked.north.organization).earliest("pk")
+    url = reverse("admin:conversations_conversation_changelist")
+    assert [row.pk for row in client.get(url, {"threat": "yes"}).context["cl"].queryset] == [marked.pk]
+    assert len(client.get(url).context["cl"].queryset) == 3
 
 
 @pytest.mark.parametrize("language", lexicon.languages())

@@ -54,6 +54,7 @@ class Link(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["message_id"], condition=Q(salt_sealed__isnull=False), name="link_with_salt"),
+            models.Index(fields=["message_id"], condition=Q(threat=True), name="link_with_threat"),
         ]
 
     def __str__(self) -> str:
