@@ -20,6 +20,7 @@ from tests.world import World, build_world
 
 __all__ = ["postgresql_server", "pytest_collection_modifyitems", "redis_url"]
 
+from evidence import chaining
 from inbox import drain, hooks, outage
 from privacy import datakeys, peppers
 from shield import detector, judge
@@ -64,6 +65,7 @@ def _fresh_process(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> N
     datakeys.forget()
     peppers.forget()
     judge.forget()
+    chaining.forget()
 
 
 @pytest.fixture(autouse=True)

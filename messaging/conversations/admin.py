@@ -143,7 +143,12 @@ class ConversationAdmin(ReadOnlyAdmin):
         "organization",
     )
     list_select_related = ("hotline", "organization")
-    list_filter = (StateFilter, HeldFilter, ("hotline", ScopedRelatedFilter), ("organization", ScopedRelatedFilter))
+    list_filter: tuple[Any, ...] = (
+        StateFilter,
+        HeldFilter,
+        ("hotline", ScopedRelatedFilter),
+        ("organization", ScopedRelatedFilter),
+    )
     ordering = ("-last_message_at",)
     search_fields = ("uuid",)  # makes the field appear; what it finds is in `get_search_results`
     search_help_text = gettext_lazy("A pseudonym, like Loutre-7F3A")

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -33,9 +33,31 @@ _LATE_ROWS = 10_000
 _LEFT_OUT = (Disposition.MISSED, Disposition.INSTRUCTION)
 
 
+#: Whether this process has looked at every chain from its end on; then it looks at what is new, of all at once.
+_looked_everywhere = False
+
+
 def link_all() -> int:
     """Link what has come since the last run; returns how many messages."""
-    return sum(_link(hotline) for hotline in Hotline.objects.select_related("account").order_by("pk"))
+    global _looked_everywhere  # noqa: PLW0603  the state of this process
+    hotlines = Hotline.objects.select_related("account").order_by("pk")
+    if _looked_everywhere:
+        hotlines = hotlines.filter(pk__in=_with_news())
+    linked = sum(_link(hotline) for hotline in hotlines)
+    _looked_everywhere = True
+    return linked
+
+
+def _with_news() -> list[int]:
+    """The hotlines that have unlinked messages among the latest ones: one look, however many hotlines there are."""
+    last = Link.objects.aggregate(last=Max("message_id"))["last"] or 0
+    return list(_not_linked(last).order_by().values_list("hotline_id", flat=True).distinct())
+
+
+def forget() -> None:
+    """Have this process look at every chain again; for tests."""
+    global _looked_everywhere  # noqa: PLW0603  as above
+    _looked_everywhere = False
 
 
 def _link(hotline: Hotline) -> int:
@@ -61,10 +83,14 @@ def _link_batch(hotline: Hotline) -> int:
 
 
 def _unlinked(chain: Chain) -> QuerySet[Message]:
-    known = Link.objects.filter(message_id=OuterRef("pk"))
-    rows = Message.objects.filter(hotline_id=chain.hotline_id, pk__gt=chain.last_message_id - _LATE_ROWS)
-    fresh = rows.exclude(disposition__in=_LEFT_OUT).filter(~Exists(known))
+    fresh = _not_linked(chain.last_message_id).filter(hotline_id=chain.hotline_id)
     return fresh.select_related("conversation").order_by("pk")
+
+
+def _not_linked(last: int) -> QuerySet[Message]:
+    """Messages that are not linked, from a little below the id `last` on."""
+    known = Link.objects.filter(message_id=OuterRef("pk"))
+    return Message.objects.filter(~Exists(known), pk__gt=last - _LATE_ROWS).exclude(disposition__in=_LEFT_OUT)
 
 
 def _next(chain: Chain, hotline: Hotline, message: Message) -> Link:

@@ -83,6 +83,15 @@ def test_a_row_that_appears_late_is_linked_too(linked: World) -> None:
     assert chaining.link_all() == 1
 
 
+def test_a_process_that_knows_all_chains_looks_once_for_what_is_new(
+    linked: World, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(2):
+        assert chaining.link_all() == 0
+    write(linked.south, "another one")
+    assert chaining.link_all() == 1
+
+
 def test_a_run_that_dies_leaves_nothing_half_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         write(world.north, f"message {number}")
