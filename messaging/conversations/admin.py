@@ -143,7 +143,7 @@ class ConversationAdmin(ReadOnlyAdmin):
         "organization",
     )
     list_select_related = ("hotline", "organization")
-    list_filter: tuple[Any, ...] = (
+    list_filter = (
         StateFilter,
         HeldFilter,
         ("hotline", ScopedRelatedFilter),

@@ -85,7 +85,7 @@ class EvidenceConversationAdmin(ConversationAdmin):
     """The page of conversations, with the button that shows a number."""
 
     actions_detail = (*ConversationAdmin.actions_detail, "reveal", "export")
-    list_filter = (*ConversationAdmin.list_filter, ThreatFilter)  # type: ignore[assignment]  one more
+    list_filter = (*ConversationAdmin.list_filter, ThreatFilter)  # type: ignore[assignment]
 
     @dialog_action(
         description=gettext_lazy("Show the number"),
