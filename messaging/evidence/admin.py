@@ -15,6 +15,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django_ratelimit.core import get_usage
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from conversations.admin import ConversationAdmin
@@ -27,6 +28,8 @@ from . import export_admin, exporting, revealing  # noqa: F401  the page of expo
 from .models import Link, Reveal
 
 _SINCE = "password_given_at"
+#: Wrong passwords of one user: who found her browser open must not try them all.
+_GUESSES = "5/h"
 
 
 class RevealForm(DialogForm):
@@ -52,10 +55,23 @@ class RevealForm(DialogForm):
             del self.fields["password"]
 
     def clean_password(self) -> str:
+        if _guesses(self.request, increment=False):
+            raise ValidationError(
+                _("Too many wrong passwords. Nothing was shown; try again in an hour."), code="guesses"
+            )
         if not self.request.user.check_password(self.cleaned_data["password"]):
+            _guesses(self.request, increment=True)
             raise ValidationError(_("This is not your password. Nothing was shown."), code="password")
         self.request.session[_SINCE] = timezone.now().isoformat()
         return ""
+
+
+def _guesses(request: HttpRequest, *, increment: bool) -> bool:
+    """Whether this user has had her wrong passwords of the hour, or the counter does not answer."""
+    usage = get_usage(
+        request, group="reveal", key=lambda _group, asked: str(asked.user.pk), rate=_GUESSES, increment=increment
+    )
+    return usage is None or usage["count"] >= usage["limit"]
 
 
 def _signed_in_lately(request: HttpRequest) -> bool:

@@ -119,6 +119,14 @@ def test_the_password_is_asked_for_again_after_ten_minutes(world: World, convers
     assert Reveal.objects.count() == 2
 
 
+def test_who_found_a_browser_open_cannot_try_all_passwords(world: World, conversation: Conversation) -> None:
+    client = signed_in(world.north.viewer)
+    for _ in range(5):
+        assert "not your password" in ask(client, conversation, password="guess").content.decode()
+    assert "Too many wrong passwords" in ask(client, conversation).content.decode()
+    assert not Reveal.objects.exists()
+
+
 def test_twenty_a_day_and_the_owners_know(world: World, conversation: Conversation) -> None:
     world.north.organization.alert_email = "team@example.org"
     world.north.organization.save()
