@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+import itertools
 import random
 from collections.abc import Sequence
 
@@ -100,13 +101,16 @@ def _clean(hotline: Hotline, allowance: pace.Allowance, limit: int) -> list[int]
 
 
 def _suspect(hotline: Hotline, allowance: pace.Allowance, limit: int) -> list[int]:
-    """One of each group, of which nobody can choose to be the first: by the random number of his reply."""
+    """In turns one of each group, of which nobody can choose to be the first: by the random number of his reply.
+
+    As many turns at once as `limit` allows: to ask for each turn anew took longer than all else that releasing does.
+    """
     firsts = changes.deferred(hotline).filter(due_at__lte=allowance.now)
     groups = list(firsts.order_by("suspicion").values_list("suspicion", flat=True).distinct())
-    turns = _random.sample(groups, min(len(groups), limit, _TURNS))
-    return [
-        pk for group in turns for pk in firsts.filter(suspicion=group).order_by("uuid").values_list("pk", flat=True)[:1]
-    ]
+    chosen = _random.sample(groups, min(len(groups), limit, _TURNS))
+    turns = limit // max(len(chosen), 1)
+    members = [firsts.filter(suspicion=group).order_by("uuid").values_list("pk", flat=True)[:turns] for group in chosen]
+    return [pk for turn in itertools.zip_longest(*members) for pk in turn if pk is not None]
 
 
 def _repeat(hotline: Hotline, allowance: pace.Allowance, limit: int) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
+from typing import Any
 
 import pytest
 from tests.outbox.carrier import written
@@ -92,6 +93,27 @@ def test_each_group_has_a_turn_however_large_the_others_are(world: World) -> Non
     release.release_due(NOON, limit=3)
     turns = Reply.objects.filter(state="released", suspicion__gt="").values_list("suspicion", flat=True)
     assert sorted(turns) == sorted(groups)
+
+
+def test_groups_take_many_turns_at_once_and_the_last_ones_are_of_the_larger(world: World) -> None:
+    strangers(world.north.hotline, 40, text=SAME)
+    strangers(world.north.hotline, 6, first=100, text=OTHER)
+    judge.look(NOON)
+    release.release_due(NOON, limit=16)
+    turns = Counter(Reply.objects.filter(state="released").values_list("suspicion", flat=True))
+    assert sorted(turns.values()) == [6, 10]
+
+
+def test_a_backlog_of_one_group_costs_no_more_questions_than_one_of_none(
+    world: World, django_assert_max_num_queries: Any
+) -> None:
+    """`make chaos` found it: one group's replies were asked for one by one, and left at 18 a second."""
+    strangers(world.north.hotline, 60, text=SAME)
+    judge.look(NOON)
+    assert Reply.objects.filter(suspicion__gt="").count() == 60
+    assert release.release_due(NOON, limit=10) == 10
+    with django_assert_max_num_queries(4 * 40 + 40):  # four for each reply, and what is asked once
+        assert release.release_due(NOON, limit=40) == 40
 
 
 def test_nobody_can_be_the_first_of_his_group_by_being_early(world: World) -> None:
