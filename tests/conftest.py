@@ -13,6 +13,7 @@ from typing import Any
 
 import django_ratelimit.core
 import pytest
+from django.conf import settings
 from django.core.cache import caches
 from hypothesis import settings as hypothesis_settings
 from tests.with_services import postgresql_server, pytest_collection_modifyitems, redis_url
@@ -20,6 +21,7 @@ from tests.world import World, build_world
 
 __all__ = ["postgresql_server", "pytest_collection_modifyitems", "redis_url"]
 
+from config import logs
 from evidence import chaining
 from inbox import drain, hooks, outage
 from privacy import datakeys, peppers
@@ -35,8 +37,6 @@ _connect = socket.socket.connect
 
 #: A French mobile number, however it is written, as most senders of tests have. Of hotlines none begins so.
 _NUMBER = re.compile(r"(?<![0-9a-fA-F])(?:\+33|0033|33|0)[67]\d{8}(?![0-9a-fA-F])")
-#: Who logs what the test itself says or asks: the database's statements at the level of debugging, and browsers.
-_LOGS_OF_TESTS = ("django.db.backends", "asyncio", "faker", "httpx", "httpcore")
 
 
 def _loopback_only(self: socket.socket, address: Any) -> None:
@@ -79,26 +79,30 @@ def limiter_clock(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
     return clock
 
 
-class _Listener(logging.Handler):
-    """Hears every line, also those that no handler of ours writes."""
+class _Listener(logging.Filter):
+    """Hears every line as production writes it."""
 
     def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
+        super().__init__()
+        self.line = logs.Line(settings.LOGGING["formatters"]["line"]["format"])
         self.told: list[str] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
-        line = self.format(record)
-        if not record.name.startswith(_LOGS_OF_TESTS) and _NUMBER.search(line):
+    def filter(self, record: logging.LogRecord) -> bool:
+        line = self.line.format(record)
+        if _NUMBER.search(line):
             self.told.append(line)
+        return True
 
 
 @pytest.fixture(autouse=True)
 def _no_number_in_a_log() -> Iterator[None]:
     """A log outlives what is erased, and is read by more people: no line of any test holds a sender's number."""
-    listener = _Listener()
-    logging.getLogger().addHandler(listener)
+    listener, handlers = _Listener(), [*logging.getLogger().handlers]
+    for handler in handlers:
+        handler.addFilter(listener)
     yield
-    logging.getLogger().removeHandler(listener)
+    for handler in handlers:
+        handler.removeFilter(listener)
     assert listener.told == []
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import traceback
+from typing import Any
 
 #: The token where it stands in a path, as Django, gunicorn or an exception's text write it.
 _HOOK = re.compile(r"(/hooks/[^/\s]+/)[^/\s]+")
@@ -15,10 +17,28 @@ def without_secrets(text: str) -> str:
 
 
 class Line(logging.Formatter):
-    """Formats a record, its traceback included, and takes the secrets out last, wherever in it they came from."""
+    """Formats a record, and takes the secrets out last, wherever in it they came from.
+
+    Of an exception it tells the kind and the places, and not what it says: a database's error names the row's values,
+    and a log is kept longer and read by more people than what was erased (SECURITY.md 4.1).
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        return without_secrets(super().format(record))
+        record.exc_text, written = None, record.exc_text  # by another handler, with what the exception says
+        try:
+            return without_secrets(super().format(record))
+        finally:
+            record.exc_text = written
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  as the standard library calls it
+        lines: list[str] = []
+        error: BaseException | None = ei[1]
+        while error is not None:
+            kind = type(error)
+            places = "".join(traceback.format_tb(error.__traceback__))
+            lines.insert(0, f"{places}{kind.__module__}.{kind.__qualname__}")
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return "\nwhich led to\n".join(lines)
 
 
 class Floods(logging.Filter):
