@@ -36,7 +36,7 @@ class Line(logging.Formatter):
         while error is not None:
             kind = type(error)
             places = "".join(traceback.format_tb(error.__traceback__))
-            lines.insert(0, f"{places}{kind.__module__}.{kind.__qualname__}")
+            lines.insert(0, f"Traceback (most recent call last):\n{places}{kind.__module__}.{kind.__qualname__}")
             error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         return "\nwhich led to\n".join(lines)
 
