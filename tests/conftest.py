@@ -36,7 +36,7 @@ hypothesis_settings.load_profile("untimed")
 _connect = socket.socket.connect
 
 #: A French mobile number, however it is written, as most senders of tests have. Of hotlines none begins so.
-_NUMBER = re.compile(r"(?<![0-9a-fA-F])(?:\+33|0033|33|0)[67]\d{8}(?![0-9a-fA-F])")
+_NUMBER = re.compile(r"(?<![0-9a-fA-F])(?:\+33|0033|33)[67]\d{8}(?![0-9a-fA-F])")
 
 
 def _loopback_only(self: socket.socket, address: Any) -> None:

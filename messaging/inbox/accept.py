@@ -14,7 +14,8 @@ from providers.base import DeliveryReport, Provider, SignOfLife, Unusable
 from . import calls, parts, receive, rows, unreadable
 from .arrival import Arrival
 from .hooks import Hook
-from .receive import Later, Receipt
+from .receipts import Receipt
+from .receive import Later
 
 log = logging.getLogger("paravent.webhook")
 

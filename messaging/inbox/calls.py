@@ -34,7 +34,7 @@ from shield.decide import Decision
 from . import receive, rows, unreadable
 from .arrival import Arrival
 from .hooks import Hook
-from .receive import Receipt
+from .receipts import Receipt
 
 log = logging.getLogger("paravent.webhook")
 

@@ -24,7 +24,7 @@ from . import alerts, blocked, deadline, fold, hooks, last_known, outage, spool
 from .accept import accept
 from .arrival import Arrival
 from .hooks import Hook
-from .receive import Receipt
+from .receipts import Receipt
 
 log = logging.getLogger("paravent.spool")
 

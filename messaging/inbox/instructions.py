@@ -9,7 +9,14 @@ import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.db import transaction
+
+from conversations import sql
+from conversations.words import Disposition
+from providers.base import InboundMessage
+
 from .hooks import Hook
+from .receipts import Receipt, told_apart
 
 
 @dataclass(frozen=True)
@@ -35,3 +42,21 @@ def add(instruction: Instruction) -> None:
 def find(text: str) -> Instruction | None:
     """What understands `text`, or None."""
     return next((known for known in _known if known.recognizes(text)), None)
+
+
+class _None(Exception):
+    """It looked like one. Its row is taken back."""
+
+
+def take(told: Instruction, hook: Hook, message: InboundMessage, sender: str, row: sql.Values) -> Receipt | None:
+    """Carry out what the text asks of Paravent itself; None when it is a message like any other."""
+    values = row | {"disposition": Disposition.INSTRUCTION, "reason": "", "conversation_id": None, "text_sealed": None}
+    try:
+        with transaction.atomic():
+            if sql.insert_message(values) is None:
+                return told_apart(hook, row["provider_id"], row["nonce_hash"])
+            if not told.carry_out(hook, message.text, sender, message.received_at):
+                raise _None
+    except _None:
+        return None
+    return Receipt.STORED

@@ -23,7 +23,7 @@ from providers.base import InboundMessage, Part, Verification
 from . import hooks, receive, rows
 from .hooks import Hook
 from .models import MessagePart
-from .receive import Receipt
+from .receipts import Receipt
 
 log = logging.getLogger("paravent.inbox")
 security_log = logging.getLogger("paravent.security")

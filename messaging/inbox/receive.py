@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import enum
 import logging
 import secrets
 import uuid
@@ -21,7 +20,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, QuerySet
 
 from conversations import at_once, sql
-from conversations.models import Block, Conversation, Message, Reply
+from conversations.models import Block, Conversation, Reply
 from conversations.words import BlockCause, Channel, Disposition, ReplyState
 from privacy import pseudonyms
 from providers.base import InboundMessage, Verification
@@ -31,18 +30,11 @@ from shield.keywords import Keyword, keyword
 
 from . import blocked, instructions, rows
 from .hooks import Hook, own_numbers
+from .receipts import Receipt, row_of_missed, told_apart
 
 security_log = logging.getLogger("paravent.security")
 
 _STANDING = tuple(field.name for field in dataclasses.fields(Standing))
-
-
-class Receipt(enum.Enum):
-    """What a delivery turned out to be; the webhook answers the first two alike."""
-
-    STORED = enum.auto()
-    DUPLICATE = enum.auto()
-    NONCE_REUSED = enum.auto()
 
 
 class Later(NamedTuple):
@@ -115,7 +107,7 @@ def receive(
     row = rows.message_row(hook, message, verification) | ({"channel": Channel.CALL.value} if speaker else {})
     said = keyword(message.text)
     if speaker is None and (told := instructions.find(message.text)) is not None:
-        receipt = _instructed(told, hook, message, sender, row)
+        receipt = instructions.take(told, hook, message, sender, row)
         if receipt is not None:
             return receipt
     if may_wait and said is not Keyword.STOP and blocked.likely(row, pseudonym.key):
@@ -130,7 +122,7 @@ def receive(
                     _receive_step_by_step(draft, replacing=replacing)
         except (_AlreadyThere, IntegrityError):
             # In this order: another delivery may replace the row of a missed message between the two looks.
-            missed = not replacing and _missed(hook, row["provider_id"]).exists()
+            missed = not replacing and row_of_missed(hook, row["provider_id"]).exists()
             receipt = told_apart(hook, row["provider_id"], row["nonce_hash"])
             if receipt is None and missed:
                 replacing = True
@@ -139,26 +131,6 @@ def receive(
                 raise
             return receipt
         return Receipt.STORED
-
-
-class _NoInstruction(Exception):
-    """It looked like one. Its row is taken back."""
-
-
-def _instructed(
-    told: instructions.Instruction, hook: Hook, message: InboundMessage, sender: str, row: sql.Values
-) -> Receipt | None:
-    """Carry out what the text asks of Paravent itself; None when it is a message like any other."""
-    values = row | {"disposition": Disposition.INSTRUCTION, "reason": "", "conversation_id": None, "text_sealed": None}
-    try:
-        with transaction.atomic():
-            if sql.insert_message(values) is None:
-                return told_apart(hook, row["provider_id"], row["nonce_hash"])
-            if not told.carry_out(hook, message.text, sender, message.received_at):
-                raise _NoInstruction
-    except _NoInstruction:
-        return None
-    return Receipt.STORED
 
 
 def _chance() -> float:
@@ -295,7 +267,7 @@ def _receive_step_by_step(draft: _Draft, *, replacing: bool = False) -> None:
     values = _message(draft, decision) | _judged(decision, reason) | {"conversation_id": row["id"]}
     values |= _kept(draft, decision, row)
     if replacing:
-        _missed(draft.hook, values["provider_id"]).delete()
+        row_of_missed(draft.hook, values["provider_id"]).delete()
     message_id = sql.insert_message(values)
     if message_id is None:
         raise _AlreadyThere
@@ -406,21 +378,3 @@ def _record_block(draft: _Draft, conversation_id: int, cause: BlockCause, **fiel
         since=draft.now,
         **fields,
     )
-
-
-def _missed(hook: Hook, provider_id: str) -> QuerySet[Message]:
-    """The row by which `reconcile` counted this message before it came after all."""
-    return Message.objects.filter(
-        hotline_id=hook.hotline_id, provider_id=provider_id, disposition=Disposition.MISSED.value
-    )
-
-
-def told_apart(hook: Hook, provider_id: str, nonce: bytes | None) -> Receipt | None:
-    """Nothing was written: was it this message again, or another one under a nonce that was used (W2)?"""
-    same = Message.objects.filter(hotline_id=hook.hotline_id, provider_id=provider_id)
-    if same.exclude(disposition=Disposition.MISSED).exists():
-        return Receipt.DUPLICATE
-    if nonce is None or not Message.objects.filter(account_id=hook.account_id, nonce_hash=nonce).exists():
-        return None
-    security_log.warning("nonce used twice on hotline %s: refused", hook.hotline_id)
-    return Receipt.NONCE_REUSED

@@ -12,7 +12,7 @@ from providers.base import Verification
 
 from . import rows
 from .hooks import Hook
-from .receive import Receipt, told_apart
+from .receipts import Receipt, told_apart
 
 
 def keep(hook: Hook, body: bytes, reason: str, verification: Verification, now: datetime.datetime) -> Receipt:

@@ -38,7 +38,8 @@ from .accept import accept
 from .arrival import Arrival
 from .bodies import OneRenderer, read_body
 from .last_known import Proof
-from .receive import Later, Receipt
+from .receipts import Receipt
+from .receive import Later
 
 log = logging.getLogger("paravent.webhook")
 security_log = logging.getLogger("paravent.security")
