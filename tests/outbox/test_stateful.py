@@ -195,7 +195,7 @@ def a_counter_is_written_outside_the_transaction(patch: pytest.MonkeyPatch) -> N
 
 
 def a_missed_message_stays_beside_the_one_that_came(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(receive, "_missed", lambda *_known: Message.objects.none())
+    patch.setattr(receive, "row_of_missed", lambda *_known: Message.objects.none())
 
 
 def a_missed_message_is_counted_too_early(patch: pytest.MonkeyPatch) -> None:
