@@ -16,5 +16,6 @@ class ChaosConfig(AppConfig):
 
         points.install()
         points.hurry()
+        points.end_raids()
         if os.environ.get(points.BREAK) == "retry":
             points.retry_what_is_unknown()

@@ -97,6 +97,16 @@ def install() -> None:
     before(settle, "apply", "in-reconciler")
 
 
+def end_raids() -> None:
+    """Have no raid hold repeats back: a hundred thousand messages in ten minutes are one, and end hours later.
+
+    Groups are still found and wait for others; what a raid does is `make raid`'s matter.
+    """
+    from shield import changes
+
+    changes.raided = lambda _hotlines: set()
+
+
 def hurry() -> None:
     """What no setting says. Clocks of one machine agree, so a listing need not reach minutes further than it must, but
     far enough to show a reply of ours from before; and what runs once in a minute runs every few seconds, for runs that
