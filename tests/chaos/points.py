@@ -102,7 +102,7 @@ def end_raids() -> None:
 
     Groups are still found and wait for others; what a raid does is `make raid`'s matter.
     """
-    from shield import changes
+    from shield import changes  # noqa: PLC0415
 
     changes.raided = lambda _hotlines: set()
 
