@@ -44,7 +44,7 @@ with transaction.atomic():
         for talk in talks:
             sender = f"number:+3361{{talk.sender_key.hex()}}"
             talk.sender_sealed = rows.vault.seal(sender, talk.place, "number", "2026-11")
-        Conversation.objects.bulk_create(talks)
+        Conversation.objects.bulk_create(talks, batch_size=1000)
         for begin in range(0, {MANY} // 2, 1000):
             messages = [
                 Message(**place, account=tenant.account, conversation=talks[i % len(talks)], channel="sms",
