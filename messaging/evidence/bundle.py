@@ -75,32 +75,33 @@ def _lines(rows: Iterable[dict[str, Any]]) -> bytes:
 
 def _records(conversation: Conversation, hotline: Hotline) -> Iterator[dict[str, Any]]:
     """The messages that are linked, in the order of the chain; one that was erased says only that."""
-    messages = Message.objects.filter(conversation=conversation).select_related("conversation")
-    by_id = {message.pk: message for message in messages}
-    for link in Link.objects.filter(hotline=hotline, message_id__in=by_id).order_by("position"):
-        message = by_id[link.message_id]
-        salt = vault.unseal(link.salt_sealed, chaining.place_of(link)) if link.salt_sealed else None
+    messages = Message.objects.filter(conversation=conversation).select_related("account")
+    by_id, sender = {message.pk: message for message in messages}, vault.read_or_none(conversation, "sender")
+    links = Link.objects.filter(hotline=hotline, message_id__in=by_id).select_related("hotline")
+    for link in links.order_by("position"):
+        event = chaining.event_of(by_id[link.message_id], link)
+        # A text that cannot be read any more is as good as erased, and proves nothing.
+        salt = None if event["text"] is None else vault.read_or_none(link, "salt")
+        sender_salt = vault.read_or_none(link, "sender_salt") if salt and sender else None
         yield {
             "position": link.position,
             "received_at": canonical.moment(link.received_at),
             "commit": bytes(link.commit).hex(),
             "salt": salt,
+            "sender": sender if sender_salt else None,
+            "sender_salt": sender_salt,
             "threat": link.threat,
-            "event": chaining.event_of(message, hotline) if salt else None,
+            "event": event if salt else None,
         }
 
 
 def _replies(conversation: Conversation) -> Iterator[dict[str, Any]]:
     """What was answered, as told by us and not held by the chain."""
     for reply in Reply.objects.filter(conversation=conversation).order_by("decided_at"):
-        try:
-            text = reply.text
-        except vault.Unreadable:
-            text = None
         yield {
             "state": reply.state,
             "sent_at": canonical.moment(reply.sent_at) if reply.sent_at else None,
-            "text": text,
+            "text": vault.read_or_none(reply, "text"),
         }
 
 
@@ -140,8 +141,7 @@ def _heads(hotline: Hotline) -> Iterator[dict[str, Any]]:
 
 def _report(language: str, conversation: Conversation, hotline: Hotline, records: list[dict[str, Any]]) -> bytes:
     """A page to be printed for the police."""
-    events = [record["event"] or {} for record in records]
-    sender = next((event["sender"] for event in events if event.get("sender")), None)
+    sender = next((record["sender"] for record in records if record["sender"]), None)
     context = {
         "conversation": conversation,
         "hotline": hotline,

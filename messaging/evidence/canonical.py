@@ -1,9 +1,11 @@
 """What a message is for the chain: bytes that anybody can make again, and the hashes over them (SECURITY.md 4.7).
 
+    sender_commit = SHA-256(sender salt | sender), in the event
     commit = SHA-256(salt | event)          chain = SHA-256(chain before | commit | received_at | provider_hash)
 
 The chain holds commitments and not texts: when a text is erased with its salt, the chain can still be recomputed, and
-nobody can try out which text it was. `verify.py` has the same in ten lines.
+nobody can try out which text it was. A number is erased before the text or after it, so it has a salt of its own.
+`verify.py` has the same in ten lines.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ def event(
     provider: str,
     provider_id: str,
     disposition: str,
-    sender: str | None,
+    sender_commit: bytes | None,
     text: str | None,
 ) -> dict[str, Any]:
     """What is committed to: everything that is known of a message at reception."""
@@ -50,9 +52,13 @@ def event(
         "provider": provider,
         "provider_id": provider_id,
         "disposition": disposition,
-        "sender": sender,
+        "sender_commit": None if sender_commit is None else sender_commit.hex(),
         "text": text,
     }
+
+
+def commit_sender(salt: bytes, sender: str) -> bytes:
+    return hashlib.sha256(salt + sender.encode("utf-8", "replace")).digest()
 
 
 def commit(salt: bytes, committed: dict[str, Any]) -> bytes:

@@ -17,7 +17,7 @@ from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from conversations.models import Conversation, Message
+from conversations.models import Message
 from conversations.words import Disposition
 from hotlines.models import Hotline
 from organizations.models import Organization
@@ -40,7 +40,7 @@ _looked_everywhere = False
 def link_all() -> int:
     """Link what has come since the last run; returns how many messages."""
     global _looked_everywhere  # noqa: PLW0603  the state of this process
-    hotlines = Hotline.objects.select_related("account").order_by("pk")
+    hotlines = Hotline.objects.order_by("pk")
     if _looked_everywhere:
         hotlines = hotlines.filter(pk__in=_with_news())
     linked = sum(_link(hotline) for hotline in hotlines)
@@ -84,7 +84,7 @@ def _link_batch(hotline: Hotline) -> int:
 
 def _unlinked(chain: Chain) -> QuerySet[Message]:
     fresh = _not_linked(chain.last_message_id).filter(hotline_id=chain.hotline_id)
-    return fresh.select_related("conversation").order_by("pk")
+    return fresh.select_related("conversation", "account").order_by("pk")
 
 
 def _not_linked(last: int) -> QuerySet[Message]:
@@ -95,8 +95,8 @@ def _not_linked(last: int) -> QuerySet[Message]:
 
 def _next(chain: Chain, hotline: Hotline, message: Message) -> Link:
     """The link of `message`, and `chain` moved on to it."""
-    salt, event = os.urandom(canonical.SALT_BYTES), event_of(message, hotline)
-    commit, provider = canonical.commit(salt, event), canonical.provider_hash(message.provider_id)
+    sender, month = vault.read_or_none(message.conversation, "sender"), datakeys.month(message.received_at)
+    provider = canonical.provider_hash(message.provider_id)
     link = Link(
         organization_id=message.organization_id,
         hotline=hotline,
@@ -104,50 +104,48 @@ def _next(chain: Chain, hotline: Hotline, message: Message) -> Link:
         message_id=message.pk,
         received_at=message.received_at,
         provider_hash=provider,
-        commit=commit,
-        threat=bool(event["text"]) and lexicon.threatens(event["text"]),
     )
+    if sender is not None:
+        salt = os.urandom(canonical.SALT_BYTES)
+        link.sender_commit = canonical.commit_sender(salt, sender)
+        place = link.place("sender_salt_sealed")
+        link.sender_salt_sealed = vault.seal(salt.hex(), place, datakeys.Purpose.NUMBER, month)
+    salt, event = os.urandom(canonical.SALT_BYTES), event_of(message, link)
+    link.commit = commit = canonical.commit(salt, event)
     link.chain = canonical.step(bytes(chain.value), commit, link.received_at, provider)
+    link.threat = bool(event["text"]) and lexicon.threatens(event["text"])
     if message.text_sealed is not None:
-        month = datakeys.month(message.received_at)
-        link.salt_sealed = vault.seal(salt.hex(), place_of(link), datakeys.Purpose.TEXT, month)
+        link.salt_sealed = vault.seal(salt.hex(), link.place("salt_sealed"), datakeys.Purpose.TEXT, month)
     chain.position, chain.value = link.position, link.chain
     chain.last_message_id = max(chain.last_message_id, message.pk)
     return link
 
 
-def event_of(message: Message, hotline: Hotline) -> dict[str, Any]:
-    """What the chain commits to of a message; what cannot be read any more is None."""
+def event_of(message: Message, link: Link) -> dict[str, Any]:
+    """What the chain commits to of a message, made of what never changes; a text that cannot be read is None."""
     return canonical.event(
-        hotline=hotline.uuid,
+        hotline=link.hotline.uuid,
         message=message.uuid,
         received_at=message.received_at,
         channel=message.channel,
-        provider=hotline.account.provider,
+        provider=message.account.provider,
         provider_id=message.provider_id,
         disposition=message.disposition,
-        sender=_opened(message.conversation, "sender"),
-        text=_opened(message, "text"),
+        sender_commit=None if link.sender_commit is None else bytes(link.sender_commit),
+        text=vault.read_or_none(message, "text"),
     )
 
 
-def _opened(row: Conversation | Message | None, name: str) -> str | None:
-    try:
-        value: str | None = getattr(row, name, None)
-    except vault.Unreadable:
-        return None
-    return value
-
-
-def place_of(link: Link) -> vault.Place:
-    """What a link's salt is sealed for."""
-    return vault.Place(Link._meta.db_table, link.uuid, "salt_sealed", link.organization_id)
-
-
 def erase_salts() -> int:
-    """Erase the salts of messages whose text is erased, or that are gone; returns how many."""
-    kept = Message.objects.filter(pk=OuterRef("message_id"), text_sealed__isnull=False)
-    return Link.objects.filter(~Exists(kept), salt_sealed__isnull=False).update(salt_sealed=None)
+    """Erase the salts of texts and of numbers that are erased, or whose message is gone; returns how many."""
+    messages = Message.objects.filter(pk=OuterRef("message_id"))
+    erased = 0
+    for column, kept in (
+        ("salt_sealed", messages.filter(text_sealed__isnull=False)),
+        ("sender_salt_sealed", messages.filter(conversation__sender_sealed__isnull=False)),
+    ):
+        erased += Link.objects.filter(~Exists(kept), **{f"{column}__isnull": False}).update(**{column: None})
+    return erased
 
 
 # --- heads ----------------------------------------------------------------------------------------------------------

@@ -79,10 +79,7 @@ def number(conversation: Conversation, shown: Reveal) -> str | None:
     """The number in E.164, or None once erased. `shown` is the record without which nobody may ask."""
     if shown.conversation_id != conversation.pk:
         raise ValueError("the record is of another conversation")
-    try:
-        return senders.number_of(conversation.sender or "")
-    except vault.Unreadable:
-        return None
+    return senders.number_of(vault.read_or_none(conversation, "sender") or "")
 
 
 def _tell(organization: Organization, user: Any, *, last: bool) -> None:

@@ -134,6 +134,8 @@ def check_records(manifest: Any, chain: list[Any], records: list[Any]) -> int:
             raise Changed(f"the record of message {position} is not that of the chain")
         if record["salt"] is None:
             erased += 1
+            if record["event"] is not None or record["sender"] is not None:
+                raise Changed(f"message {position} is told without what proves it")
             continue
         commit = hashlib.sha256(bytes.fromhex(record["salt"]) + canonical(record["event"])).hexdigest()
         if commit != record["commit"] or record["event"]["received_at"] != link["received_at"]:
@@ -143,6 +145,10 @@ def check_records(manifest: Any, chain: list[Any], records: list[Any]) -> int:
             != link["provider_hash"]
         ):
             raise Changed(f"the provider's number of message {position} was changed")
+        if record["sender"] is not None:
+            proof = bytes.fromhex(record["sender_salt"]) + record["sender"].encode("utf-8", "replace")
+            if hashlib.sha256(proof).hexdigest() != record["event"]["sender_commit"]:
+                raise Changed(f"the sender of message {position} was changed")
     return erased
 
 

@@ -31,7 +31,7 @@ def _conversation(row: Conversation, *, masked: bool) -> dict[str, Any]:
     return {
         "hotline": row.hotline.name,
         "number_of_the_hotline": row.hotline.number,
-        "your_number": row.masked_sender if masked else senders.number_of(_read(row, "sender") or ""),
+        "your_number": row.masked_sender if masked else senders.number_of(vault.read_or_none(row, "sender") or ""),
         "pseudonym": row.pseudonym,
         "language": language_name(row.language) if row.language else None,
         "first_message_at": row.first_message_at,
@@ -61,19 +61,11 @@ def _block(block: Block) -> dict[str, Any]:
 def _message(message: Message, reply: Reply | None) -> dict[str, Any]:
     answer = None
     if reply is not None:
-        answer = {"state": reply.state, "sent_at": reply.sent_at, "text": _read(reply, "text")}
+        answer = {"state": reply.state, "sent_at": reply.sent_at, "text": vault.read_or_none(reply, "text")}
     return {
         "received_at": message.received_at,
         "came_as": message.channel,
         "what_became_of_it": message.disposition,
-        "text": _read(message, "text"),
+        "text": vault.read_or_none(message, "text"),
         "reply": answer,
     }
-
-
-def _read(row: Conversation | Message | Reply, name: str) -> str | None:
-    try:
-        value: str | None = getattr(row, name)
-    except vault.Unreadable:  # its key was destroyed: it is as good as erased
-        return None
-    return value

@@ -81,3 +81,15 @@ def unseal(sealed: bytes | memoryview, place: Place) -> str:
         return _cipher(secret).decrypt(body[:12], body[12:], place.bound_to(key_id)).decode()
     except (struct.error, InvalidTag, ValueError, DataKey.DoesNotExist) as error:
         raise Unreadable(type(error).__name__) from error
+
+
+def read_or_none(row: object, name: str) -> str | None:
+    """What a row's property `name` unseals, or None: where there is no row or no value, or its key was destroyed.
+
+    For who treats what cannot be read as erased.
+    """
+    try:
+        value: str | None = getattr(row, name, None)
+    except Unreadable:
+        return None
+    return value

@@ -25,8 +25,10 @@ from conversations import retention
 from conversations.models import Conversation, Message
 from evidence import bundle, canonical, chaining, lexicon, signing, verify
 from evidence.models import Chain, Head, Link
+from hotlines.models import Account, Hotline
 from inbox import reconcile
-from privacy import vault
+from privacy import datakeys
+from privacy.models import DataKey
 
 DAY = datetime.timedelta(days=1)
 
@@ -70,9 +72,14 @@ def test_every_message_is_linked_once_without_a_gap(linked: World) -> None:
         for link in links:
             value = canonical.step(value, bytes(link.commit), link.received_at, bytes(link.provider_hash))
             assert bytes(link.chain) == value
-            salt = bytes.fromhex(vault.unseal(link.salt_sealed or b"", chaining.place_of(link)))
-            message = Message.objects.select_related("conversation").get(pk=link.message_id)
-            assert canonical.commit(salt, chaining.event_of(message, tenant.hotline)) == bytes(link.commit)
+            message = Message.objects.get(pk=link.message_id)
+            event = chaining.event_of(message, link)
+            assert canonical.commit(bytes.fromhex(link.salt or ""), event) == bytes(link.commit)
+            assert message.conversation is not None
+            sender = message.conversation.sender or ""
+            assert canonical.commit_sender(bytes.fromhex(link.sender_salt or ""), sender) == bytes(
+                link.sender_commit or b""
+            )
         assert bytes(Chain.objects.get(hotline=tenant.hotline).value) == value
 
 
@@ -144,6 +151,14 @@ def test_each_phrase_is_found_however_it_is_written_and_never_within_a_word(lang
     assert not lexicon.threatens("")
 
 
+def test_a_number_that_moves_to_another_provider_proves_what_came_before(linked: World, tmp_path: Path) -> None:
+    north = linked.north
+    other = Account.objects.create(organization=north.organization, provider="twilio", label="another")
+    Hotline.objects.filter(pk=north.hotline.pk).update(account=other)
+    status, said = checked(unpacked(linked, tmp_path))
+    assert (status, "3 records, 0 of them erased" in said) == (0, True)
+
+
 # --- erasure --------------------------------------------------------------------------------------------------------
 def test_an_erased_message_leaves_the_chain_whole_and_no_salt(linked: World, tmp_path: Path) -> None:
     Message.objects.update(received_at=timezone.now() - 31 * DAY)
@@ -155,6 +170,35 @@ def test_an_erased_message_leaves_the_chain_whole_and_no_salt(linked: World, tmp
     report = (tmp_path / "report-en.html").read_text()
     assert "erased" in report
     assert "message 0" not in report
+
+
+def test_a_number_is_erased_before_the_texts_and_they_are_still_proved(linked: World, tmp_path: Path) -> None:
+    Conversation.objects.update(sender_sealed=None)
+    assert chaining.erase_salts() == 6
+    folder = unpacked(linked, tmp_path)
+    status, said = checked(folder)
+    assert (status, "3 records, 0 of them erased" in said) == (0, True)
+    everything = b"".join(path.read_bytes() for path in folder.iterdir())
+    assert b"33612345670" not in everything
+    assert {json.loads(line)["sender_salt"] for line in lines(folder / "records.jsonl")} == {None}
+
+
+def test_who_comes_again_after_his_number_was_erased_is_proved_from_then_on(linked: World, tmp_path: Path) -> None:
+    Conversation.objects.update(sender_sealed=None)
+    chaining.erase_salts()
+    write(linked.north, "again", sender="33612345670")
+    chaining.link_all()
+    folder = unpacked(linked, tmp_path)
+    assert checked(folder)[0] == 0
+    records = [json.loads(line) for line in lines(folder / "records.jsonl")]
+    assert [record["sender"] for record in records] == [None, None, None, "number:+33612345670"]
+
+
+def test_a_text_whose_key_was_destroyed_is_as_good_as_erased(linked: World, tmp_path: Path) -> None:
+    DataKey.objects.filter(purpose=datakeys.Purpose.TEXT).delete()
+    datakeys.forget()
+    status, said = checked(unpacked(linked, tmp_path))
+    assert (status, "3 records, 3 of them erased" in said) == (0, True)
 
 
 def test_a_message_that_was_never_kept_has_no_salt_to_keep(world: World) -> None:
@@ -181,6 +225,17 @@ def test_the_end_of_each_day_is_sealed_once_and_mailed(linked: World) -> None:
     assert not any(text in north[-1].body for text in ("message 0", "where you live", "3361234567"))
 
 
+def test_a_sender_who_was_put_in_anothers_place_is_found(linked: World, tmp_path: Path) -> None:
+    """Also by who can sign: the commitment of the chain tells."""
+    records = [json.loads(line) for line in lines(unpacked(linked, tmp_path) / "records.jsonl")]
+    chain = [json.loads(line) for line in lines(tmp_path / "chain.jsonl")]
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert verify.check_records(manifest, chain, records) == 0
+    for forged in ({"sender": "number:+33612345671"}, {"sender_salt": "00" * 32}, {"salt": None}):
+        with pytest.raises(verify.Changed):
+            verify.check_records(manifest, chain, [{**records[0], **forged}, *records[1:]])
+
+
 # --- the export -----------------------------------------------------------------------------------------------------
 def test_an_export_holds_the_conversation_and_proves_it(linked: World, tmp_path: Path) -> None:
     folder = unpacked(linked, tmp_path)
@@ -192,7 +247,7 @@ def test_an_export_holds_the_conversation_and_proves_it(linked: World, tmp_path:
     )
     records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
     assert [record["event"]["text"] for record in records] == ["message 0", "message 3", "I know where you live"]
-    assert {record["event"]["sender"] for record in records} == {"number:+33612345670"}
+    assert {record["sender"] for record in records} == {"number:+33612345670"}
     everything = b"".join(path.read_bytes() for path in folder.iterdir())
     assert b"message 1" not in everything  # of another sender
     assert b"33612345671" not in everything

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from hotlines.models import Hotline
 from organizations.models import Organization
 from organizations.tenancy import ScopedQuerySet
+from privacy import vault
 
 
 class Chain(models.Model):
@@ -38,10 +39,14 @@ class Link(models.Model):
     message_id = models.BigIntegerField(unique=True)
     received_at = models.DateTimeField()
     provider_hash = models.BinaryField(max_length=32)
+    #: Null for a withheld number, or one that was erased before the message was linked.
+    sender_commit = models.BinaryField(max_length=32, null=True)
     commit = models.BinaryField(max_length=32)
     chain = models.BinaryField(max_length=32)
     #: Erased with the message's text: then nobody can try out what it said.
     salt_sealed = models.BinaryField(null=True)
+    #: Erased with the sender's number.
+    sender_salt_sealed = models.BinaryField(null=True)
     #: Whether the text has words of a threat (`lexicon`): a hint for people, and no judgement.
     threat = models.BooleanField(default=False)
 
@@ -59,6 +64,21 @@ class Link(models.Model):
 
     def __str__(self) -> str:
         return f"{self.hotline_id}: {self.position}"
+
+    def place(self, column: str) -> vault.Place:
+        """What one of its salts is sealed for."""
+        return vault.Place(self._meta.db_table, self.uuid, column, self.organization_id)
+
+    @property
+    def salt(self) -> str | None:
+        """In hexadecimal, or None once erased."""
+        return vault.unseal(self.salt_sealed, self.place("salt_sealed")) if self.salt_sealed else None
+
+    @property
+    def sender_salt(self) -> str | None:
+        """In hexadecimal, or None once erased."""
+        sealed = self.sender_salt_sealed
+        return vault.unseal(sealed, self.place("sender_salt_sealed")) if sealed else None
 
 
 class Head(models.Model):
