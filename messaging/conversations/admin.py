@@ -162,11 +162,7 @@ class ConversationAdmin(ReadOnlyAdmin):
     actions_detail: tuple[str, ...] = ("block", "unblock", "hold", "review", "lift_hold")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(is_blocked_everywhere=everywhere(timezone.now()), is_held=holds.standing("pk"))
-        )
+        return super().get_queryset(request).annotate(is_blocked_everywhere=everywhere(timezone.now()))
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By pseudonym, which no column holds: it is computed for each conversation she may see."""
@@ -212,7 +208,7 @@ class ConversationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("Kept as evidence"))
     def held_told(self, conversation: Conversation) -> str:
-        held = holds.of(conversation.pk) if conversation.is_held else None  # type: ignore[attr-defined]
+        held = holds.of(conversation.pk) if conversation.held else None
         if held is None:
             return _("no: texts and number are erased when their time is over")
         return _("yes, to be reviewed by %(day)s: %(reason)s") % {
@@ -282,7 +278,7 @@ class ConversationAdmin(ReadOnlyAdmin):
         form_class=ReasonForm,
         icon="gavel",
         roles=EDIT,
-        shown=lambda row: not row.is_held,
+        shown=lambda row: not row.held,
     )
     def hold(self, request: HttpRequest, row: Conversation, form: ReasonForm) -> str:
         holds.hold(row, request.user, form.cleaned_data["reason"])
@@ -298,7 +294,7 @@ class ConversationAdmin(ReadOnlyAdmin):
         form_class=ReasonForm,
         icon="event_repeat",
         roles=EDIT,
-        shown=lambda row: row.is_held,
+        shown=lambda row: row.held,
     )
     def review(self, request: HttpRequest, row: Conversation, form: ReasonForm) -> str:
         holds.review(row, request.user, form.cleaned_data["reason"])
@@ -317,7 +313,7 @@ class ConversationAdmin(ReadOnlyAdmin):
         icon="delete_history",
         variant=ActionVariant.DANGER,
         roles=OWN,
-        shown=lambda row: row.is_held,
+        shown=lambda row: row.held,
     )
     def lift_hold(self, request: HttpRequest, row: Conversation, form: ReasonForm) -> str:
         holds.lift(row, request.user, form.cleaned_data["reason"])

@@ -70,7 +70,9 @@ def block_everywhere(
     now = timezone.now()
     _check(reason, until, now)
     keys = sender_keys(conversation, now)
-    block = _everywhere(conversation.organization_id, _known_sender(conversation), author, reason, until, now)
+    block = _everywhere(
+        conversation.organization_id, vault.read_or_none(conversation, "sender"), author, reason, until, now
+    )
     with transaction.atomic():
         row = _locked(conversation)
         # Under the name that his rows bear: they follow him into a new half-year together.
@@ -232,16 +234,9 @@ def sender_keys(conversation: Conversation, now: datetime.datetime) -> set[bytes
     last half-year where his number is still known.
     """
     keys = {bytes(conversation.sender_key)}
-    if sender := _known_sender(conversation):
+    if sender := vault.read_or_none(conversation, "sender"):
         keys |= pseudonyms.keys_of(conversation.organization_id, sender, now)
     return keys
-
-
-def _known_sender(conversation: Conversation) -> str | None:
-    try:
-        return conversation.sender
-    except vault.Unreadable:
-        return None
 
 
 def _check(reason: str, until: datetime.datetime | None, now: datetime.datetime) -> None:

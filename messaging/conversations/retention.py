@@ -20,11 +20,10 @@ from hotlines.models import Hotline
 
 from . import holds
 from .models import Block, Conversation, FirstKept, Hold, Message, Reply
+from .models.shared import LATE_ROWS
 from .words import Disposition
 
 _BATCH = 500
-#: Ids are given before their transaction commits: so far below the first row that is left, another may still appear.
-_LATE_ROWS = 10_000
 _OPEN = (*Reply.WAITING, *Reply.IN_FLIGHT)
 _UNREADABLE = Q(disposition=Disposition.UNREADABLE)
 
@@ -89,7 +88,7 @@ def oldest_beyond(now: datetime.datetime) -> datetime.timedelta:
     late = [
         now - due
         for rows, column, days in (
-            (_texts(Message).filter(pk__gte=_mark(Message)), "received_at", "hotline__text_days"),
+            (_texts(Message).filter(~_UNREADABLE, pk__gte=_mark(Message)), "received_at", "hotline__text_days"),
             (_numbers(), "last_message_at", "hotline__number_days"),
         )
         for due in _due(rows, column, days)
@@ -116,16 +115,13 @@ def _over(now: datetime.datetime, moment: str, days: str) -> Q:
 
 
 def _texts(model: type[Message | Reply]) -> QuerySet[Any]:
-    """Rows with a text that no hold keeps; of messages, those that were readable."""
-    rows = model.objects.filter(~holds.standing(), text_sealed__isnull=False)
-    return rows.exclude(_UNREADABLE) if model is Message else rows
+    """Rows with a text, or a body that could not be read, that no hold keeps."""
+    return model.objects.filter(~holds.standing(), text_sealed__isnull=False)
 
 
 def _messages_over(now: datetime.datetime) -> QuerySet[Any]:
     readable = ~_UNREADABLE & _over(now, "received_at", "text_days")
-    return Message.objects.filter(
-        readable | (_UNREADABLE & _over(now, "received_at", "body_days")), ~holds.standing(), text_sealed__isnull=False
-    )
+    return _texts(Message).filter(readable | (_UNREADABLE & _over(now, "received_at", "body_days")))
 
 
 def _replies_over(now: datetime.datetime) -> QuerySet[Any]:
@@ -172,10 +168,9 @@ def _erase_texts(model: type[Message | Reply], rows: QuerySet[Any]) -> int:
     table = model._meta.db_table
     mark = _mark(model)
     erased = _blank(rows, "text_sealed", mark)
-    left = model.objects.filter(~holds.standing(), text_sealed__isnull=False, pk__gte=mark)
-    found = left.aggregate(first=Min("pk"))["first"]
+    found = _texts(model).filter(pk__gte=mark).aggregate(first=Min("pk"))["first"]
     end = model.objects.aggregate(last=Max("pk"))["last"] or 0
-    first = max(0, min(end, end if found is None else found) - _LATE_ROWS)
+    first = max(0, min(end, end if found is None else found) - LATE_ROWS)
     FirstKept.objects.update_or_create(table=table, defaults={"row": first})
     return erased
 

@@ -79,6 +79,14 @@ def _signed_in_lately(request: HttpRequest) -> bool:
     return given is not None and timezone.now() - given < revealing.SIGNED_IN_LATELY
 
 
+def _require_the_right(request: HttpRequest, row: Conversation) -> None:
+    """Raises `ValidationError` with what to do, for a dialog to show."""
+    if not revealing.may(request.user, row.organization_id):
+        raise ValidationError(
+            _("Nobody has given you the right to see numbers. An owner can, on the page of members."), code="right"
+        )
+
+
 class ThreatFilter(admin.SimpleListFilter):
     title = gettext_lazy("words of a threat")
     parameter_name = "threat"
@@ -98,7 +106,7 @@ admin.site.unregister(Conversation)
 
 @admin.register(Conversation)
 class EvidenceConversationAdmin(ConversationAdmin):
-    """The page of conversations, with the button that shows a number."""
+    """The page of conversations, with the buttons that take a number or the whole out."""
 
     actions_detail = (*ConversationAdmin.actions_detail, "reveal", "export")
     list_filter = (*ConversationAdmin.list_filter, ThreatFilter)  # type: ignore[assignment]
@@ -118,10 +126,7 @@ class EvidenceConversationAdmin(ConversationAdmin):
         then="number",
     )
     def reveal(self, request: HttpRequest, row: Conversation, form: RevealForm) -> str:
-        if not revealing.may(request.user, row.organization_id):
-            raise ValidationError(
-                _("Nobody has given you the right to see numbers. An owner can, on the page of members."), code="right"
-            )
+        _require_the_right(request, row)
         revealing.record(row, request.user, form.cleaned_data["reason"], form.cleaned_data["words"])
         return ""
 
@@ -138,10 +143,7 @@ class EvidenceConversationAdmin(ConversationAdmin):
         roles=VIEW,
     )
     def export(self, request: HttpRequest, row: Conversation, form: ReasonForm) -> str:
-        if not revealing.may(request.user, row.organization_id):
-            raise ValidationError(
-                _("Nobody has given you the right to see numbers. An owner can, on the page of members."), code="right"
-            )
+        _require_the_right(request, row)
         asked = exporting.ask(row, request.user, form.cleaned_data["reason"])
         self.log_change(request, row, f"Export {asked} was asked for.")
         link = reverse("admin:evidence_export_change", args=[asked.pk])
@@ -149,7 +151,7 @@ class EvidenceConversationAdmin(ConversationAdmin):
         return format_html('<a class="pv-link" href="{}">{}</a>', link, text)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """The button is there for who has the right, in this organization or another."""
+        """These buttons are there for who has the right, in this organization or another."""
         buttons = super().get_actions_detail(request, object_id)
         if access(request).revealing:
             return buttons

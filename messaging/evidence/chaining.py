@@ -18,6 +18,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from conversations.models import Message
+from conversations.models.shared import LATE_ROWS
 from conversations.words import Disposition
 from hotlines.models import Hotline
 from organizations.models import Organization
@@ -28,8 +29,6 @@ from . import canonical, lexicon, signing
 from .models import Chain, Head, Link
 
 _BATCH = 500
-#: Ids are given before their transaction commits: so far below the last one that is linked, another may still appear.
-_LATE_ROWS = 10_000
 _LEFT_OUT = (Disposition.MISSED, Disposition.INSTRUCTION)
 
 
@@ -90,7 +89,7 @@ def _unlinked(chain: Chain) -> QuerySet[Message]:
 def _not_linked(last: int) -> QuerySet[Message]:
     """Messages that are not linked, from a little below the id `last` on."""
     known = Link.objects.filter(message_id=OuterRef("pk"))
-    return Message.objects.filter(~Exists(known), pk__gt=last - _LATE_ROWS).exclude(disposition__in=_LEFT_OUT)
+    return Message.objects.filter(~Exists(known), pk__gt=last - LATE_ROWS).exclude(disposition__in=_LEFT_OUT)
 
 
 def _next(chain: Chain, hotline: Hotline, message: Message) -> Link:
@@ -181,10 +180,10 @@ def _signed_head(chain: Chain, day: datetime.date) -> bool:
 
 def _tell(organization: Organization, now: datetime.datetime) -> None:
     """Mail what was signed: kept elsewhere, it proves that nothing before it was changed since."""
-    heads = list(
+    heads = (
         Head.objects.filter(hotline__organization=organization, told_at=None).select_related("hotline").order_by("pk")
     )
-    if not heads or not Head.objects.filter(pk__in=[head.pk for head in heads], told_at=None).update(told_at=now):
+    if not heads:
         return
     lines = [f"{head.hotline.name}, {head.day}: {head.position}, {bytes(head.value).hex()}" for head in heads]
     with translation.override(settings.LANGUAGE_CODE):
@@ -193,6 +192,4 @@ def _tell(organization: Organization, now: datetime.datetime) -> None:
             "it.\n\n"
             "%(lines)s\n\nPublic key: %(key)s"
         ) % {"lines": "\n".join(lines), "key": signing.public_key(organization.pk)}
-        sent = alerts.mail(organization, _("Paravent: the seal of the day"), body)
-    if not sent and organization.alert_addresses:
-        Head.objects.filter(pk__in=[head.pk for head in heads]).update(told_at=None)
+        alerts.mail_once(heads, now, organization, _("Paravent: the seal of the day"), body)

@@ -16,7 +16,7 @@ from conversations import holds
 from conversations.models import Conversation
 from outbox import alerts
 
-from . import bundle, chaining
+from . import bundle, chaining, revealing
 from .models import Export
 from .models.export import TAKEN_WITHIN
 
@@ -57,13 +57,13 @@ def approve(asked: Export, user: Any) -> None:
 
 
 def may_take(asked: Export, user: Any) -> bool:
-    """Whether she asked for it, it was approved within the last day, and something is left of it."""
+    """Whether she asked for it and has the right still, it was approved within the last day, and something is left."""
     approved = (
         asked.conversation_id is not None
         and asked.approved_at is not None
         and asked.approved_at > timezone.now() - TAKEN_WITHIN
     )
-    return bool(user.is_active) and approved and asked.asked_by_id == user.pk
+    return approved and asked.asked_by_id == user.pk and revealing.may(user, asked.organization_id)
 
 
 def take(asked: Export) -> IO[bytes]:

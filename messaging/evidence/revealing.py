@@ -47,25 +47,26 @@ def record(conversation: Conversation, user: Any, reason: str, note: str) -> Rev
     with transaction.atomic():
         Member.objects.select_for_update().get(user_id=user.pk, organization_id=conversation.organization_id)
         today = Reveal.objects.filter(user_id=user.pk, at__gt=now - _DAY).count()
-        if today >= MOST_A_DAY:
-            _tell(conversation.organization, user, last=True)
-            raise ValidationError(
-                _("You have seen %(most)d numbers since this time yesterday; no more can be shown. The owners know.")
-                % {"most": MOST_A_DAY},
-                code="too_many",
+        if today < MOST_A_DAY:
+            row = Reveal.objects.create(
+                organization_id=conversation.organization_id,
+                conversation_id=conversation.pk,
+                pseudonym=conversation.pseudonym,
+                user_id=user.pk,
+                user_name=user.get_username(),
+                reason=reason,
+                note=note,
+                at=now,
             )
-        row = Reveal.objects.create(
-            organization_id=conversation.organization_id,
-            conversation_id=conversation.pk,
-            pseudonym=conversation.pseudonym,
-            user_id=user.pk,
-            user_name=user.get_username(),
-            reason=reason,
-            note=note,
-            at=now,
+    # Row first, network second: nobody waits for a mail with a lock in his hand.
+    if today in {0, MOST_A_DAY}:
+        _tell(conversation.organization, user, last=today == MOST_A_DAY)
+    if today >= MOST_A_DAY:
+        raise ValidationError(
+            _("You have seen %(most)d numbers since this time yesterday; no more can be shown. The owners know.")
+            % {"most": MOST_A_DAY},
+            code="too_many",
         )
-    if today == 0:
-        _tell(conversation.organization, user, last=False)
     return row
 
 

@@ -7,9 +7,11 @@ wrote most of them. Whole weeks are told, once, and never again: two looks at th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+Sender = TypeVar("Sender", bound=Hashable)
 #: Distinct senders that a number which is told stands for.
 K = 11
 STEP = 5
@@ -31,7 +33,7 @@ def rounded(number: int) -> int:
     return max(STEP, STEP * round(number / STEP))
 
 
-def tell(messages: Mapping[str, int], languages: Mapping[str, str]) -> Told:
+def tell(messages: Mapping[Sender, int], languages: Mapping[Sender, str]) -> Told:
     """What may be told of a week in which sender `s` wrote `messages[s]` messages in `languages[s]`; "" is unknown."""
     if len(messages) < K:
         return Told()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import zoneinfo
+from collections import Counter
+from collections.abc import Mapping
 
 from django.utils import timezone
 
@@ -62,19 +64,18 @@ def _publish(hotline: Hotline, monday: datetime.date, now: datetime.datetime) ->
     )[1]
 
 
-def _week(hotline: Hotline, monday: datetime.date) -> tuple[dict[str, int], dict[str, str]]:
+def _week(hotline: Hotline, monday: datetime.date) -> tuple[Mapping[int, int], Mapping[int, str]]:
     """How many messages each sender wrote in that week, and in which language he wrote last."""
     begin = datetime.datetime.combine(monday, datetime.time(), _zone(hotline))
     end = datetime.datetime.combine(monday + _WEEK, datetime.time(), _zone(hotline))
-    counts: dict[str, int] = {}
     rows = Message.objects.filter(
         hotline=hotline, received_at__gte=begin, received_at__lt=end, conversation__isnull=False
     )
-    for sender in rows.exclude(disposition__in=_NO_MESSAGES).values_list("conversation_id", flat=True).iterator():
-        counts[str(sender)] = counts.get(str(sender), 0) + 1
-    languages: dict[str, str] = {}
+    senders = rows.exclude(disposition__in=_NO_MESSAGES).values_list("conversation_id", flat=True)
+    counts: Counter[int] = Counter(senders.iterator())
+    languages: dict[int, str] = {}
     ids = [*counts]
     for first in range(0, len(ids), 500):
-        found = Conversation.objects.filter(pk__in=ids[first : first + 500]).values_list("pk", "language")
-        languages |= {str(pk): language for pk, language in found}
+        page = Conversation.objects.filter(pk__in=ids[first : first + 500])
+        languages |= dict(page.values_list("pk", "language"))
     return counts, languages

@@ -127,14 +127,7 @@ def _kept_unreadable(entry: LogEntry, hotline: Hotline) -> bool:
         disposition=Disposition.UNREADABLE,
         received_at__range=(entry.at - OVERLAP, entry.at + OVERLAP),
     )
-    return any(entry.id in _text(row) for row in rows)
-
-
-def _text(message: Message) -> str:
-    try:
-        return message.text or ""
-    except vault.Unreadable:
-        return ""
+    return any(entry.id in (vault.read_or_none(row, "text") or "") for row in rows)
 
 
 def _store(account: Account, hotline: Hotline, entry: LogEntry, name: str) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime
 import logging
 import zoneinfo
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage, mail_admins
+from django.db.models import QuerySet
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -32,6 +34,20 @@ def mail(organization: Organization, subject: str, body: str) -> bool:
         log.error("mail to organization %s failed: %s", organization.pk, type(error).__name__)
         return False
     return True
+
+
+def mail_once(rows: QuerySet[Any], now: datetime.datetime, organization: Organization, subject: str, body: str) -> None:
+    """Mail about rows whose `told_at` is empty: the rows are marked before it leaves, and taken back if it does not.
+
+    So nobody is told twice, however many workers there are, and what failed is tried again. An organization without an
+    address counts as told.
+    """
+    untold = [row.pk for row in rows]
+    same = rows.model._base_manager.filter(pk__in=untold)  # noqa: SLF001  a documented name
+    if not same.filter(told_at=None).update(told_at=now):
+        return
+    if not mail(organization, subject, body) and organization.alert_addresses:
+        same.update(told_at=None)
 
 
 def mail_operators(subject: str, body: str) -> bool:

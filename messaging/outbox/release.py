@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from conversations import blocks
-from conversations.models import Conversation, Message, Reply
+from conversations.models import Conversation, Reply
 from conversations.senders import number_of
 from conversations.words import BlockCause, ReplyState
 from hotlines.models import Hotline
@@ -149,21 +149,14 @@ def _in_a_loop(reply: Reply) -> bool:
         known = before is not None and before.sent_at is not None
         turns.append(
             loops.Turn(
-                text=_readable(one.message),
+                text=(vault.read_or_none(one.message, "text") or ""),
                 received_at=one.message.received_at,
-                reply=_readable(before) if before is not None and known else "",
+                reply=(vault.read_or_none(before, "text") or "") if before is not None and known else "",
                 sent_at=before.sent_at if before is not None else None,
             )
         )
         before = one
     return loops.is_loop(turns)
-
-
-def _readable(row: Reply | Message) -> str:
-    try:
-        return row.text or ""
-    except vault.Unreadable:
-        return ""
 
 
 def _known_of(reply: Reply) -> tuple[str, str]:

@@ -202,10 +202,8 @@ def _claimed_at(reply: Reply) -> datetime.datetime:
 
 
 def _recipient(reply: Reply) -> str | None:
-    try:
-        return (number_of(reply.conversation.sender or "") or "").removeprefix("+") or None
-    except vault.Unreadable:
-        return None
+    sender = vault.read_or_none(reply.conversation, "sender")
+    return (number_of(sender or "") or "").removeprefix("+") or None
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------

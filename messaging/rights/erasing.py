@@ -64,10 +64,6 @@ def _erase(asked: DataRequest, now: datetime.datetime) -> bool:
 
 
 def _tell(asked: DataRequest, now: datetime.datetime) -> None:
-    """Row first, mail second; taken back where it does not leave, so that the next sweep tries again."""
-    mine = DataRequest.objects.filter(pk=asked.pk)
-    if not mine.filter(told_at=None).update(told_at=now):
-        return
     concerned = Conversation.objects.filter(pk__in=asked.conversations)
     zone = zoneinfo.ZoneInfo(asked.organization.time_zone)
     due = (asked.erase_at or now).astimezone(zone)
@@ -82,6 +78,5 @@ def _tell(asked: DataRequest, now: datetime.datetime) -> None:
             "moment": date_format(due, "SHORT_DATETIME_FORMAT"),
             "count": concerned.count(),
         }
-        sent = alerts.mail(asked.organization, _("Paravent: somebody asks for erasure"), body)
-    if not sent and asked.organization.alert_addresses:
-        mine.update(told_at=None)
+        mine = DataRequest.objects.filter(pk=asked.pk)
+        alerts.mail_once(mine, now, asked.organization, _("Paravent: somebody asks for erasure"), body)

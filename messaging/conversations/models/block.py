@@ -6,7 +6,6 @@ import datetime
 import uuid
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -16,9 +15,10 @@ from organizations.models import Organization
 from organizations.tenancy import ScopedQuerySet
 
 from .conversation import Conversation
+from .shared import Liftable
 
 
-class Block(models.Model):
+class Block(Liftable):
     """A conversation, or a sender in the whole organization, that is no longer answered; past ones stay as record."""
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
@@ -37,17 +37,8 @@ class Block(models.Model):
     episode = models.PositiveIntegerField(null=True, editable=False)
     cause = models.CharField(_("cause"), max_length=8, choices=BlockCause)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
-    author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("author")
-    )
-    since = models.DateTimeField(_("since"))
     #: Null means until a person lifts it.
     until = models.DateTimeField(_("until"), null=True, blank=True)
-    lifted_at = models.DateTimeField(_("lifted"), null=True, editable=False)
-    lifted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("lifted by")
-    )
-    lifted_reason = models.CharField(_("reason of lifting"), max_length=200, blank=True, editable=False)
 
     objects = ScopedQuerySet.as_manager()
 

@@ -86,10 +86,7 @@ class Conversation(models.Model):
 
     @property
     def masked_sender(self) -> str:
-        try:
-            sender = self.sender
-        except vault.Unreadable:
-            sender = None
+        sender = vault.read_or_none(self, "sender")
         return masking.mask(sender) if sender else str(_("erased"))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +13,7 @@ from organizations.models import Organization
 from organizations.tenancy import ScopedQuerySet
 
 from .conversation import Conversation
+from .shared import Liftable
 
 #: Offences lapse after six years (code de procédure pénale, art. 8): no hold lasts longer.
 LONGEST = datetime.timedelta(days=6 * 365)
@@ -21,23 +21,13 @@ LONGEST = datetime.timedelta(days=6 * 365)
 REVIEWED_AFTER = datetime.timedelta(days=365)
 
 
-class Hold(models.Model):
+class Hold(Liftable):
     """A conversation that is kept as evidence: while it stands, nothing of it is erased. Past ones stay as record."""
 
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="holds", verbose_name=_("organization"))
     conversation = models.ForeignKey(Conversation, models.PROTECT, related_name="holds", verbose_name=_("conversation"))
     reason = models.CharField(_("reason"), max_length=200)
-    author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("author")
-    )
-    since = models.DateTimeField(_("since"))
     review_at = models.DateTimeField(_("to be reviewed"))
-    lifted_at = models.DateTimeField(_("lifted"), null=True, editable=False)
-    #: Null where its time was over.
-    lifted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("lifted by")
-    )
-    lifted_reason = models.CharField(_("reason of lifting"), max_length=200, blank=True, editable=False)
 
     objects = ScopedQuerySet.as_manager()
 
