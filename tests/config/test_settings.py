@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
 SAFE = {
@@ -99,3 +103,13 @@ def test_the_database_url_may_ask_for_tls(tmp_path: Path) -> None:
 def test_a_demo_may_do_what_production_may_not(tmp_path: Path) -> None:
     done = check(tmp_path, PARAVENT_DEMO="1", PARAVENT_PUBLIC_URL="http://127.0.0.1:8000")
     assert done.returncode == 0, done.stderr
+
+
+def test_sqlite_overwrites_what_is_erased(settings: Any) -> None:
+    """Whatever the library was built with: Debian's does so by itself, others do not."""
+    if connection.vendor != "sqlite":
+        pytest.skip("about SQLite")
+    with contextlib.closing(sqlite3.connect(":memory:")) as raw:
+        raw.execute("PRAGMA secure_delete=OFF")
+        raw.executescript(settings.DATABASES["default"]["OPTIONS"]["init_command"])
+        assert raw.execute("PRAGMA secure_delete").fetchone() == (1,)

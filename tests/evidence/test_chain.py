@@ -309,6 +309,47 @@ def test_also_by_who_can_sign_anew_with_a_key_of_his(linked: World, tmp_path: Pa
     assert checked(folder, "--key", signing.public_key(linked.north.organization.pk))[0] == 1
 
 
+def rewritten(manifest: Any, chain: list[Any]) -> None:
+    """The chain as it would be, had a link said so from the beginning: who runs the server can compute it."""
+    value = hashlib.sha256(f"paravent chain {manifest['hotline']}".encode()).digest()
+    for link in chain:
+        parts = (bytes.fromhex(link["commit"]), link["received_at"].encode(), bytes.fromhex(link["provider_hash"]))
+        value = hashlib.sha256(value + b"".join(parts)).digest()
+        link["chain"] = value.hex()
+    manifest["chain_end"] = value.hex()
+
+
+@pytest.mark.parametrize("name", ["commit", "provider_hash", "chain"])
+@pytest.mark.parametrize("position", [1, 3, 5])
+def test_a_changed_link_breaks_the_chain_whoever_signs(linked: World, tmp_path: Path, name: str, position: int) -> None:
+    """What is signed is looked at too: a link, its chain value, the end, and the seals of the days before."""
+    folder = unpacked(linked, tmp_path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    chain = [json.loads(line) for line in lines(folder / "chain.jsonl")]
+    key = bytes.fromhex(manifest["public_key"])
+    verify.check_heads(manifest, verify.check_chain(manifest, chain), key)
+    chain[position - 1][name] = "00" * 32
+    with pytest.raises(verify.Changed, match=f"link {position} was changed"):
+        verify.check_chain(manifest, chain)
+    rewritten(manifest, chain)
+    values = verify.check_chain(manifest, chain)
+    if name == "chain":  # it is derived: computed anew, it is what it was
+        verify.check_heads(manifest, values, key)
+        return
+    with pytest.raises(verify.Changed, match="what came before the seal of"):
+        verify.check_heads(manifest, values, key)
+
+
+def test_a_seal_that_was_made_up_is_found(linked: World, tmp_path: Path) -> None:
+    folder = unpacked(linked, tmp_path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    values = verify.check_chain(manifest, [json.loads(line) for line in lines(folder / "chain.jsonl")])
+    key = bytes.fromhex(manifest["public_key"])
+    manifest["heads"][0]["value"] = values[1]
+    with pytest.raises(verify.Changed, match="is not genuine"):
+        verify.check_heads(manifest, values, key)
+
+
 def test_no_bit_of_it_can_be_changed(linked: World, tmp_path: Path) -> None:
     """300 bits at random, `make faults` takes 10,000; of verify.py none, since who checks brings his own."""
     folder = unpacked(linked, tmp_path)

@@ -67,6 +67,14 @@ def test_one_person_more_or_less_moves_no_number_by_more_than_a_step(
         assert abs(after.senders - before.senders) in {0, STEP}
 
 
+def test_ten_are_too_few_and_eleven_are_enough() -> None:
+    ten, eleven = (dict.fromkeys(range(count), 1) for count in (10, 11))
+    assert anonymous.tell(ten, dict.fromkeys(ten, "fr")) == Told()
+    assert anonymous.tell(eleven, dict.fromkeys(eleven, "fr")) == Told(10, 10, {"fr": 10})
+    assert anonymous.cells({"fr": 11, "en": 10}, 21) == {}  # ten would be left
+    assert anonymous.cells({"fr": 30, "en": 11}, 41) == {"fr": 30, "en": 11}
+
+
 def test_messages_are_not_told_where_one_sender_wrote_most() -> None:
     many = {str(sender): 1 for sender in range(20)}
     assert anonymous.tell(many, {}).messages == 20
