@@ -151,7 +151,7 @@ def plant() -> Planted:
         Export.objects.create(
             organization=north.organization,
             conversation=conversation,
-            pseudonym=conversation.pseudonym,
+            name=conversation.pseudonym,
             reason=f"{CANARY} complaint",
             asked_by=north.owner,
             asked_at=timezone.now(),

@@ -7,12 +7,14 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, Min, OuterRef
+from django.db.models import Exists, Min, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .models import Conversation, FirstKept, Hold, Message, Reply
 from .models.keeping import LONGEST, REVIEWED_AFTER
+
+_TOGETHER = 500
 
 
 def of(conversation_id: int) -> Hold | None:
@@ -29,20 +31,37 @@ def hold(conversation: Conversation, author: Any, reason: str) -> Hold:
     """From now on nothing of it is erased. Raises `ValidationError` without a reason, or when one stands already."""
     if not reason.strip():
         raise ValidationError(_("Say why; whoever reviews it in a year has to know."), code="reason")
-    now = timezone.now()
     with transaction.atomic():
         Conversation.objects.select_for_update().get(pk=conversation.pk)
         if of(conversation.pk) is not None:
             raise ValidationError(_("This conversation is held already."), code="held")
         Conversation.objects.filter(pk=conversation.pk).update(held=True)
-        return Hold.objects.create(
-            organization_id=conversation.organization_id,
-            conversation=conversation,
-            reason=reason.strip(),
-            author=author,
-            since=now,
-            review_at=now + REVIEWED_AFTER,
-        )
+        made = _new(conversation, author, reason)
+        made.save()
+        return made
+
+
+def hold_all(conversations: QuerySet[Conversation], author: Any, reason: str) -> int:
+    """As `hold` for all that are not held yet, which may be the thousands of a raid; returns how many."""
+    with transaction.atomic():
+        free = list(conversations.filter(~standing("pk")).select_for_update(of=("self",)).order_by("pk"))
+        for start in range(0, len(free), _TOGETHER):
+            some = free[start : start + _TOGETHER]
+            Conversation.objects.filter(pk__in=[one.pk for one in some]).update(held=True)
+            Hold.objects.bulk_create([_new(one, author, reason) for one in some])
+        return len(free)
+
+
+def _new(conversation: Conversation, author: Any, reason: str) -> Hold:
+    now = timezone.now()
+    return Hold(
+        organization_id=conversation.organization_id,
+        conversation=conversation,
+        reason=reason.strip(),
+        author=author,
+        since=now,
+        review_at=now + REVIEWED_AFTER,
+    )
 
 
 def lift(conversation: Conversation, author: Any, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Conversations with what may leave them: numbers shown to who has that right, and the record of it."""
+"""Conversations and raids with what may leave them: numbers shown to who has that right, and the record of it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ from conversations.block_admin import ReasonForm
 from conversations.models import Conversation, Message
 from organizations.scoped_admin import DialogForm, ReadOnlyAdmin, ScopedRelatedFilter, access, dialog_action
 from organizations.tenancy import OWN, VIEW
+from outbox.admin import LevelChangeAdmin
+from shield.models import LevelChange
+from shield.words import Level
 
 from . import export_admin, exporting, revealing  # noqa: F401  the page of exports registers itself
-from .models import Link, Reveal
+from .models import Export, Link, Reveal
 
 _SINCE = "password_given_at"
 #: Wrong passwords of one user: who found her browser open must not try them all.
@@ -79,12 +82,19 @@ def _signed_in_lately(request: HttpRequest) -> bool:
     return given is not None and timezone.now() - given < revealing.SIGNED_IN_LATELY
 
 
-def _require_the_right(request: HttpRequest, row: Conversation) -> None:
+def _require_the_right(request: HttpRequest, row: Conversation | LevelChange) -> None:
     """Raises `ValidationError` with what to do, for a dialog to show."""
     if not revealing.may(request.user, row.organization_id):
         raise ValidationError(
             _("Nobody has given you the right to see numbers. An owner can, on the page of members."), code="right"
         )
+
+
+def _waits(page: ReadOnlyAdmin, request: HttpRequest, row: Any, asked: Export) -> str:
+    """What the dialog says: where the export waits for the second person."""
+    page.log_change(request, row, f"Export {asked} was asked for.")
+    link = reverse("admin:evidence_export_change", args=[asked.pk])
+    return format_html('<a class="pv-link" href="{}">{}</a>', link, _("The export waits for approval."))
 
 
 class ThreatFilter(admin.SimpleListFilter):
@@ -144,11 +154,7 @@ class EvidenceConversationAdmin(ConversationAdmin):
     )
     def export(self, request: HttpRequest, row: Conversation, form: ReasonForm) -> str:
         _require_the_right(request, row)
-        asked = exporting.ask(row, request.user, form.cleaned_data["reason"])
-        self.log_change(request, row, f"Export {asked} was asked for.")
-        link = reverse("admin:evidence_export_change", args=[asked.pk])
-        text = _("The export waits for approval.")
-        return format_html('<a class="pv-link" href="{}">{}</a>', link, text)
+        return _waits(self, request, row, exporting.ask(row, request.user, form.cleaned_data["reason"]))
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """These buttons are there for who has the right, in this organization or another."""
@@ -180,6 +186,34 @@ class EvidenceConversationAdmin(ConversationAdmin):
             "number": revealing.number(row, record),
         }
         return TemplateResponse(request, "evidence/number.html", context)
+
+
+admin.site.unregister(LevelChange)
+
+
+@admin.register(LevelChange)
+class EvidenceLevelChangeAdmin(LevelChangeAdmin):
+    """The page of a raid, with the button that takes out who took part in it."""
+
+    actions_detail = ("export",)
+
+    @dialog_action(
+        description=gettext_lazy("Export who took part"),
+        title=gettext_lazy("Export this raid as evidence?"),
+        text=gettext_lazy(
+            "One line for each sender whom detection found to be of a group, by wave and group, with what they wrote. "
+            "All of it is kept as evidence from now on. Another owner, or the operator, must approve the export before "
+            "you can take the file."
+        ),
+        submit=gettext_lazy("Ask for it"),
+        form_class=ReasonForm,
+        icon="folder_zip",
+        roles=VIEW,
+        shown=lambda row: row.before == Level.NORMAL,
+    )
+    def export(self, request: HttpRequest, row: LevelChange, form: ReasonForm) -> str:
+        _require_the_right(request, row)
+        return _waits(self, request, row, exporting.ask_for_raid(row, request.user, form.cleaned_data["reason"]))
 
 
 @admin.register(Reveal)

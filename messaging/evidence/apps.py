@@ -11,9 +11,10 @@ class EvidenceConfig(AppConfig):
     def ready(self) -> None:
         from outbox import sweeps
 
-        from . import chaining, revealing
+        from . import chaining, revealing, stamps
 
         sweeps.add(sweeps.Sweep(chaining.link_all, every=10.0))
         sweeps.add(sweeps.Sweep(chaining.erase_salts, every=3600.0, aside=True))
         sweeps.add(sweeps.Sweep(chaining.sign_heads, every=600.0, aside=True))
+        sweeps.add(sweeps.Sweep(stamps.stamp_heads, every=600.0, aside=True))
         sweeps.add(sweeps.Sweep(revealing.forget_old, every=86400.0, aside=True))

@@ -30,22 +30,25 @@ _COLOURS = {"waiting": "warning", "approved": "info", "taken": "success"}
 
 @admin.register(Export)
 class ExportAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "pseudonym", "reason", "asked_by", "approved_by", "state_badge", "organization")
+    list_display = ("__str__", "name", "reason", "asked_by", "approved_by", "state_badge", "organization")
     list_select_related = ("organization", "asked_by", "approved_by")
     list_filter = (("organization", ScopedRelatedFilter),)
     fieldsets = (
-        (None, {"fields": ("organization", "conversation_linked", "reason")}),
+        (None, {"fields": ("organization", "subject_linked", "reason")}),
         (gettext_lazy("Four eyes"), {"fields": ("asked_by", "asked_at", "approved_by", "approved_at")}),
         (gettext_lazy("The file"), {"fields": ("taken_at", "digest", "public_key")}),
     )
     actions_detail = ("approve", "take")
 
-    @admin.display(description=gettext_lazy("conversation"))
-    def conversation_linked(self, asked: Export) -> str:
-        if asked.conversation_id is None:
-            return asked.pseudonym
-        url = reverse("admin:conversations_conversation_change", args=[asked.conversation_id])
-        return format_html('<a class="pv-link" href="{}">{}</a>', url, asked.pseudonym)
+    @admin.display(description=gettext_lazy("what it is about"))
+    def subject_linked(self, asked: Export) -> str:
+        if asked.conversation_id is not None:
+            url = reverse("admin:conversations_conversation_change", args=[asked.conversation_id])
+        elif asked.raid_id is not None:
+            url = reverse("admin:shield_levelchange_change", args=[asked.raid_id])
+        else:
+            return asked.name
+        return format_html('<a class="pv-link" href="{}">{}</a>', url, asked.name)
 
     @admin.display(description=gettext_lazy("Public key"))
     def public_key(self, asked: Export) -> str:
@@ -109,4 +112,4 @@ class ExportAdmin(ReadOnlyAdmin):
         if not exporting.may_take(row, request.user):
             raise PermissionDenied
         self.log_change(request, row, "The file was taken.")
-        return FileResponse(exporting.take(row), as_attachment=True, filename=f"paravent-evidence-{row}.zip")
+        return FileResponse(exporting.take(row), as_attachment=True, filename=exporting.file_name(row))

@@ -1,4 +1,4 @@
-"""Four eyes: one person asks for the export of a conversation, another approves it, and the first takes it."""
+"""Four eyes: one person asks for an export, another approves it, and the first takes it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone, translation
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from conversations import holds
 from conversations.models import Conversation
+from organizations.models import Organization
 from outbox import alerts
+from privacy import recipients
+from shield.models import LevelChange
 
-from . import bundle, chaining, revealing
+from . import bundle, chaining, revealing, subjects
 from .models import Export
 from .models.export import TAKEN_WITHIN
+from .subjects import Subject
 
 #: What is kept in memory of a file before it goes to the disk.
 _SPOOLED = 20_000_000
@@ -29,22 +35,46 @@ def ask(conversation: Conversation, user: Any, reason: str) -> Export:
     with transaction.atomic():
         if holds.of(conversation.pk) is None:
             holds.hold(conversation, user, reason)
-        asked = Export.objects.create(
-            organization_id=conversation.organization_id,
-            conversation=conversation,
-            pseudonym=conversation.pseudonym,
-            reason=reason,
-            asked_by=user,
-            asked_at=timezone.now(),
-        )
-    with translation.override(settings.LANGUAGE_CODE):
-        body = _(
-            "%(name)s asks to take a conversation out of Paravent as evidence. Another owner, or the operator, must "
-            "approve it in the administration under “Evidence exports”; until then nothing leaves."
-        )
-        subject = _("Paravent: an evidence export waits for approval")
-        alerts.mail(conversation.organization, subject, body % {"name": user.get_username()})
+        asked = _ask(conversation.organization, user, reason, conversation=conversation, name=conversation.pseudonym)
+    _tell(asked, gettext_lazy("%(name)s asks to take a conversation out of Paravent as evidence."))
     return asked
+
+
+def ask_for_raid(change: LevelChange, user: Any, reason: str) -> Export:
+    """Keep what everybody wrote who took part in a raid, and ask for its export. The organization is told by mail.
+
+    Raises `ValidationError` when detection found no group of senders.
+    """
+    subject = subjects.of_raid(change)
+    if not subject.joined:
+        raise ValidationError(
+            _("Detection found no group of senders in it, so there is nobody to list. Export conversations instead."),
+            code="nobody",
+        )
+    with transaction.atomic():
+        holds.hold_all(subjects.participants(change), user, reason)
+        asked = _ask(
+            change.organization, user, reason, raid=change, name=f"{subject.hotline.name[:80]}, {subject.name}"
+        )
+    _tell(asked, gettext_lazy("%(name)s asks to take the list of who took part in a raid out of Paravent as evidence."))
+    return asked
+
+
+def _ask(organization: Organization, user: Any, reason: str, **about: Any) -> Export:
+    return Export.objects.create(
+        organization=organization, reason=reason, asked_by=user, asked_at=timezone.now(), **about
+    )
+
+
+def _tell(asked: Export, said: Promise) -> None:
+    with translation.override(settings.LANGUAGE_CODE):
+        subject = _("Paravent: an evidence export waits for approval")
+        approval = _(
+            "Another owner, or the operator, must approve it in the administration under “Evidence exports”; until "
+            "then nothing leaves."
+        )
+        body = f"{str(said) % {'name': asked.asked_by.get_username()}} {approval}"
+        alerts.mail(asked.organization, subject, body)
 
 
 def approve(asked: Export, user: Any) -> None:
@@ -59,7 +89,7 @@ def approve(asked: Export, user: Any) -> None:
 def may_take(asked: Export, user: Any) -> bool:
     """Whether she asked for it and has the right still, it was approved within the last day, and something is left."""
     approved = (
-        asked.conversation_id is not None
+        (asked.conversation_id is not None or asked.raid_id is not None)
         and asked.approved_at is not None
         and asked.approved_at > timezone.now() - TAKEN_WITHIN
     )
@@ -67,14 +97,35 @@ def may_take(asked: Export, user: Any) -> bool:
 
 
 def take(asked: Export) -> IO[bytes]:
-    """The zip file, at its beginning; that it was taken is recorded before it leaves, with its SHA-256."""
+    """The file, at its beginning; that it was taken is recorded before it leaves, with its SHA-256.
+
+    It is sealed to the organization's own key where there is one.
+    """
     chaining.link_all()
-    file = tempfile.SpooledTemporaryFile(max_size=_SPOOLED)  # noqa: SIM115  the response closes it
-    bundle.write(Conversation.objects.get(exports=asked), file)
+    file: IO[bytes] = _spooled()
+    bundle.write(_subject(asked), file)
     file.seek(0)
-    digest = hashlib.sha256()
-    while part := file.read(1 << 20):
-        digest.update(part)
-    Export.objects.filter(pk=asked.pk).update(taken_at=timezone.now(), digest=digest.hexdigest())
+    if recipient := asked.organization.evidence_recipient:
+        plain, file = file, _spooled()
+        with plain:
+            recipients.seal(recipient, plain, file)
+        file.seek(0)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    Export.objects.filter(pk=asked.pk).update(taken_at=timezone.now(), digest=digest)
     file.seek(0)
     return file
+
+
+def file_name(asked: Export) -> str:
+    """What the file is called; it is for who keeps several."""
+    return f"paravent-evidence-{asked}.zip" + (".age" if asked.organization.evidence_recipient else "")
+
+
+def _subject(asked: Export) -> Subject:
+    if asked.raid is not None:
+        return subjects.of_raid(asked.raid)
+    return subjects.of_conversation(Conversation.objects.get(exports=asked))
+
+
+def _spooled() -> IO[bytes]:
+    return tempfile.SpooledTemporaryFile(max_size=_SPOOLED)  # the response closes it

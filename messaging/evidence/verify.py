@@ -81,6 +81,9 @@ def signature_holds(key: bytes, content: bytes, signature: bytes) -> bool:
 
 
 # --- the export -----------------------------------------------------------------------------------------------------
+SEALED = ("hotline", "day", "position", "value")
+
+
 class Changed(Exception):
     """What does not hold."""
 
@@ -154,13 +157,44 @@ def check_records(manifest: Any, chain: list[Any], records: list[Any]) -> int:
 
 def check_heads(manifest: Any, values: list[str], key: bytes) -> None:
     for head in manifest["heads"]:
-        content = {name: head[name] for name in ("hotline", "day", "position", "value")}
+        content = {name: head[name] for name in SEALED}
         if not signature_holds(key, canonical(content), bytes.fromhex(head["signature"])):
             raise Changed(f"the seal of {head['day']} is not genuine")
         if head["hotline"] != manifest["hotline"] or head["position"] >= len(values):
             raise Changed(f"the seal of {head['day']} is of another chain")
         if values[head["position"]] != head["value"]:
             raise Changed(f"what came before the seal of {head['day']} was changed")
+
+
+def check_participants(manifest: Any, participants: list[Any], records: list[Any]) -> None:
+    """That the list of who took part in a raid says what the records say."""
+    if len(participants) != manifest["participants"]:
+        raise Changed(f"there are {len(participants)} participants and not {manifest['participants']}")
+    told: dict[str, list[Any]] = {}
+    for record in records:
+        told.setdefault(record["conversation"], []).append(record)
+    for line in participants:
+        its = told.get(line["conversation"], [])
+        senders = {record["sender"].partition(":")[2] for record in its if record["sender"]}
+        if [record["position"] for record in its] != line["positions"] or len(its) != line["messages"]:
+            raise Changed(f"the messages of {line['name']} are not those of the records")
+        if line["number"] is not None and line["number"] not in senders:
+            raise Changed(f"the number of {line['name']} is not that of the records")
+
+
+def check_stamps(folder: Path, manifest: Any) -> int:
+    """That each time stamp is of its seal. Who stamped it `openssl ts -verify` tells, with the authority's certificate.
+
+    A stamp holds the hash value of what was stamped as it is (RFC 3161, MessageImprint), so it is searched for.
+    """
+    stamped = [head for head in manifest["heads"] if head["stamp"]]
+    for head in stamped:
+        content = canonical({name: head[name] for name in SEALED})
+        if (folder / head["stamp"].replace(".tsr", ".json")).read_bytes() != content:
+            raise Changed(f"what was stamped on {head['day']} is not its seal")
+        if hashlib.sha256(content).digest() not in (folder / head["stamp"]).read_bytes():
+            raise Changed(f"the time stamp of {head['day']} is of something else")
+    return len(stamped)
 
 
 def verify(folder: Path, expected_key: str = "") -> list[str]:
@@ -179,10 +213,15 @@ def verify(folder: Path, expected_key: str = "") -> list[str]:
     values = check_chain(manifest, chain)
     erased = check_records(manifest, chain, records)
     check_heads(manifest, values, key)
+    stamped = check_stamps(folder, manifest)
     told = [
         f"{len(records)} records, {erased} of them erased",
-        f"{len(chain)} links, {len(manifest['heads'])} daily seals",
+        f"{len(chain)} links, {len(manifest['heads'])} daily seals, {stamped} with a time stamp",
     ]
+    if manifest["subject"] == "raid":
+        participants = lines_of(folder / "participants.jsonl")
+        check_participants(manifest, participants, records)
+        told.append(f"{len(participants)} participants")
     if not expected_key:
         told.append(f"signed with {manifest['public_key']}: compare it with the daily mails, or give it with --key")
     return told

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
+from evidence import stamps
 from providers import registry
 
 #: No provider says how late its log may be; nobody has seen it later than this (SECURITY.md 2.3).
@@ -15,7 +16,7 @@ SHORTEST_SETTLE_TIME = 900
 
 @register(Tags.security)
 def safe_values(**_kwargs: Any) -> list[CheckMessage]:
-    """config.E001-E009. `PARAVENT_DEMO=1` (a demo, a test) is the only way around them."""
+    """config.E001-E011. `PARAVENT_DEMO=1` (a demo, a test) is the only way around them."""
     if settings.DEMO:
         return []
     problems: list[CheckMessage] = []
@@ -66,4 +67,23 @@ def safe_values(**_kwargs: Any) -> list[CheckMessage]:
         f"PARAVENT_SETTLE_TIME must be at least {shortest:.0f} seconds: a provider's log that is read before it is "
         "complete seems to lack a reply that was sent, and it would be sent twice. Unset it.",
     )
+    refuse(
+        settings.TSA_URL and not _holds_certificates(),
+        10,
+        "PARAVENT_TSA_CERTIFICATES must name a PEM file with the certificates of the time-stamping authority of "
+        "PARAVENT_TSA_URL: a stamp that nobody can check proves nothing.",
+    )
+    missing = [str(path) for path in settings.REPORT_FONTS if not path.is_file()]
+    refuse(
+        missing,
+        11,
+        f"PARAVENT_REPORT_FONTS names files that are not there: {', '.join(missing)}. No report could be printed.",
+    )
     return problems
+
+
+def _holds_certificates() -> bool:
+    try:
+        return bool(stamps.certificates())
+    except (OSError, ValueError):
+        return False

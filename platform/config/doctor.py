@@ -13,8 +13,10 @@ import httpx
 from django.conf import settings
 from django.core.checks import ERROR, run_checks
 from django.db import DatabaseError, InterfaceError
+from django.utils import timezone
 
 from conversations import sql
+from evidence import stamps
 from hotlines import readiness
 from hotlines.models import Account, Hotline
 from privacy import vault
@@ -24,6 +26,8 @@ from . import health
 
 #: Seconds by which this host's clock may differ from the database's: leases and paces are judged by both.
 _CLOCK = 2.0
+#: And from the time-stamping authority's, which is told in whole seconds and comes over the network.
+_STAMP_CLOCK = 10.0
 _TIMEOUT = 10.0
 
 
@@ -50,6 +54,7 @@ def examine(*, ask_providers: bool = True) -> Iterator[Line]:
         yield from _hotlines()
         if ask_providers:
             yield from _accounts()
+            yield from _stamps()
     except (DatabaseError, InterfaceError) as error:
         yield Line(ok=False, about="database", says=f"failed in between: {type(error).__name__}. Ask again.")
 
@@ -124,3 +129,18 @@ def _accounts() -> Iterator[Line]:
             yield Line(ok=False, about=account.label, says=f"sending is paused ({account.sending_paused_reason}).")
         for finding in examining.examine(account).findings:
             yield Line(finding.ok, account.label, finding.says)
+
+
+def _stamps() -> Iterator[Line]:
+    """Whether the time-stamping authority stamps, and what its clock says of ours."""
+    if not settings.TSA_URL:
+        return
+    try:
+        stamp = stamps.stamped(b"paravent doctor")
+    except (stamps.Refused, OSError, ValueError) as error:
+        says = f"no stamp: {error}. Are PARAVENT_TSA_URL and PARAVENT_TSA_CERTIFICATES those of one authority?"
+        yield Line(ok=False, about="time stamps", says=says)
+        return
+    seconds = abs((timezone.now() - stamps.time_of(stamp)).total_seconds())
+    says = f"{settings.TSA_URL} stamps; its clock and ours differ by {seconds:.0f} s"
+    yield Line(ok=seconds <= _STAMP_CLOCK, about="time stamps", says=says)

@@ -230,6 +230,14 @@ SPOOL_DIR = Path(setting("SPOOL_DIR", str(DATA_DIR / "spool")))
 #: What they may take there, in millions of bytes; a message takes about 1,200 bytes. Beyond it providers get 503.
 SPOOL_MEGABYTES = setting_int("SPOOL_MEGABYTES", 512)
 
+# --- evidence -------------------------------------------------------------------------------------------------------
+#: A time-stamping authority (RFC 3161), which is told a hash value a day and number; empty for none.
+TSA_URL = setting("TSA_URL")
+#: A PEM file with the certificates that its stamps must come from.
+TSA_CERTIFICATES = setting("TSA_CERTIFICATES")
+#: Font files, separated by commas, for what the report in PDF cannot draw with its own: Bengali, Chinese, Tamil.
+REPORT_FONTS = [Path(path.strip()) for path in setting("REPORT_FONTS").split(",") if path.strip()]
+
 # --- people ---------------------------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -326,5 +334,8 @@ LOGGING = {
         # httpx logs every URL at INFO, and a URL of ours holds a reply's id.
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        # They tell which letters a report has.
+        "fontTools": {"level": "WARNING"},
+        "fpdf": {"level": "WARNING"},
     },
 }

@@ -83,6 +83,7 @@ class OrganizationAdmin(ScopedAdmin):
         (None, {"fields": ("name",)}),
         (_("Clock and alerts"), {"fields": ("time_zone", "alert_email")}),
         (_("What all numbers together may spend"), {"fields": ("day_budget", "month_budget")}),
+        (_("Evidence"), {"fields": ("evidence_recipient",)}),
     )
 
     def organization_of(self, row: Any) -> int | None:

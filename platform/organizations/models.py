@@ -11,6 +11,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from privacy import recipients
+
 from . import money
 from .tenancy import OrganizationQuerySet, ScopedQuerySet
 
@@ -42,6 +44,16 @@ class Organization(models.Model):
         _("For all numbers together. Replies that would pass it wait for the next day, at midnight UTC."),
     )
     month_budget = money.budget(_("budget per month"))
+    evidence_recipient = models.CharField(
+        _("key of the organization"),
+        max_length=80,
+        blank=True,
+        validators=[recipients.validate],
+        help_text=_(
+            "A public key of age (age1…). With it, what is exported as evidence is sealed, and can be opened only with "
+            "the private key that you keep."
+        ),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OrganizationQuerySet.as_manager()

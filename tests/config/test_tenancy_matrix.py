@@ -180,6 +180,7 @@ GET: dict[str, str] = {
     "shield_levelchange_add": "403 403 403 403 403 302 403",
     "shield_levelchange_change": _ROW,
     "shield_levelchange_history": _ROW,
+    "shield_levelchange_export": "200 200 200 404 404 302 200",
     "shield_levelchange_delete": _NEVER_ROW,
     "app_list:partners": "200 404 404 200 404 302 200",
     "partners_endpoint_changelist": _OWN_LIST,

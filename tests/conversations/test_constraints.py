@@ -468,6 +468,7 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
         Head.objects.create(hotline=rows.hotline, day=NOW.date(), position=1, value=b"v", signature=b"s")
     ),
     "export_has_reason": lambda rows: set_to(export(rows), reason=""),
+    "export_of_one_thing": lambda rows: set_to(export(rows), raid=level_change(rows)),
     "export_four_eyes": lambda rows: set_to(export(rows), approved_by=rows.world.north.owner, approved_at=NOW),
     "export_taken_when_approved": lambda rows: set_to(export(rows), taken_at=NOW, digest="d"),
     "week_told_once": lambda rows: again(week(rows)),

@@ -212,7 +212,7 @@ OPENERS = {
     "messaging/rights/access.py": "shows it to who has proved that it is his",
     "messaging/evidence/revealing.py": "shows it, after the record",
     "messaging/evidence/chaining.py": "commits to it",
-    "messaging/evidence/bundle.py": "takes it out for a complaint, after two people agreed",
+    "messaging/evidence/records.py": "takes it out for a complaint, after two people agreed",
 }
 
 

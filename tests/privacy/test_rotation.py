@@ -50,7 +50,17 @@ def test_every_binary_column_that_holds_a_sealed_value_is_known() -> None:
     plain = {
         *("sender_key", "nonce_hash", "body_fingerprint", "group", "wrapped", "phone_key", "identity"),
         "content",  # of a recording, which callers hear
-        *("provider_hash", "sender_commit", "commit", "chain", "value", "signature", "code_digest", "page_digest"),
+        *(
+            "provider_hash",
+            "sender_commit",
+            "commit",
+            "chain",
+            "value",
+            "signature",
+            "stamp",
+            "code_digest",
+            "page_digest",
+        ),
     }
     found = {
         (model, field.name)

@@ -89,6 +89,8 @@ class Head(models.Model):
     position = models.BigIntegerField(_("messages"))
     value = models.BinaryField(max_length=32)
     signature = models.BinaryField(max_length=64)
+    #: `stamps.stamped`, null while no authority has stamped it.
+    stamp = models.BinaryField(null=True, max_length=100_000)
     told_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -13,13 +13,14 @@ from django.utils.translation import gettext_lazy as _
 from conversations.models import Conversation
 from organizations.models import Organization
 from organizations.tenancy import ScopedQuerySet
+from shield.models import LevelChange
 
 #: How long an approved export can be taken.
 TAKEN_WITHIN = datetime.timedelta(days=1)
 
 
 class Export(models.Model):
-    """The evidence of one conversation, for a complaint."""
+    """The evidence of one conversation or of one raid, for a complaint."""
 
     organization = models.ForeignKey(
         Organization, models.PROTECT, related_name="+", verbose_name=_("organization"), db_index=False
@@ -28,7 +29,9 @@ class Export(models.Model):
     conversation = models.ForeignKey(
         Conversation, models.SET_NULL, null=True, related_name="exports", verbose_name=_("conversation")
     )
-    pseudonym = models.CharField(_("conversation"), max_length=40)
+    #: The raid that began with this change of level; null for a conversation.
+    raid = models.ForeignKey(LevelChange, models.SET_NULL, null=True, related_name="+", verbose_name=_("raid"))
+    name = models.CharField(_("what it is about"), max_length=100)
     reason = models.CharField(_("reason"), max_length=200)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("asked by"))
     asked_at = models.DateTimeField(_("asked"))
@@ -48,6 +51,9 @@ class Export(models.Model):
         ordering: ClassVar = ["-asked_at"]
         constraints: ClassVar = [
             models.CheckConstraint(condition=~Q(reason=""), name="export_has_reason"),
+            models.CheckConstraint(
+                condition=Q(conversation__isnull=True) | Q(raid__isnull=True), name="export_of_one_thing"
+            ),
             models.CheckConstraint(
                 condition=Q(approved_by__isnull=True, approved_at__isnull=True)
                 | (Q(approved_at__isnull=False) & ~Q(approved_by=F("asked_by"))),
