@@ -26,7 +26,7 @@ def write(subject: Subject, file: IO[bytes]) -> str:
     messages they tell when they came, and that is all.
     """
     hotline, made_at = subject.hotline, timezone.now()
-    messages = list(records.of(subject.messages, hotline))
+    messages = records.of(subject.messages, hotline)
     participants = list(subjects.lines(subject.joined, messages))
     chain, length, end = records.chain(hotline)
     heads = records.heads(hotline)
@@ -45,7 +45,7 @@ def write(subject: Subject, file: IO[bytes]) -> str:
             files[name.replace(".tsr", ".json")] = stamps.content_of(head)
     document = documents.Document(subject, messages, participants, made_at, signing.public_key(hotline.organization_id))
     for language in _LANGUAGES:
-        with translation.override(language):
+        with translation.override(language), timezone.override(hotline.organization.time_zone):
             files[f"report-{language}.html"] = documents.page(document)
             files[f"report-{language}.pdf"] = documents.pdf(document, language)
             files[f"readme-{language}.txt"] = _readme(document, stamped=any(head.stamp for head in heads))

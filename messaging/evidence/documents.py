@@ -88,12 +88,14 @@ class Document:
     @property
     def messages(self) -> Iterator[tuple[str, str, str]]:
         """Position, time and text of each message, as a person reads them."""
+        # gettext finds no texts within f-strings.
+        said_erased, said_none, said_mark = _("erased"), _("no text"), _("threat?")
+        erased, none, mark = f"({said_erased})", f"({said_none})", f" [{said_mark}]"
         for record in self.records:
             event = record["event"]
-            text = f"({_('erased')})" if event is None else event["text"]
-            text = f"({_('no text')})" if text is None else text
-            mark = f" [{_('threat?')}]" if record["threat"] else ""
-            yield str(record["position"]), _moment(record["received_at"]), text + mark
+            text = erased if event is None else event["text"]
+            text = none if text is None else text
+            yield str(record["position"]), _moment(record["received_at"]), text + (mark if record["threat"] else "")
 
     @property
     def participant_names(self) -> list[str]:
@@ -103,8 +105,9 @@ class Document:
     def participant_rows(self) -> Iterator[tuple[str, ...]]:
         """One line for each, by wave and group."""
         ordered = sorted(self.participants, key=lambda line: (line["wave"], line["cluster"], line["joined_at"]))
+        unknown = _("erased or withheld")
         for line in ordered:
-            number = line["number"] or f"({_('erased or withheld')})"
+            number = line["number"] or f"({unknown})"
             counted = (str(line["messages"]), str(line["threats"]))
             yield str(line["wave"]), str(line["cluster"]), number, _moment(line["joined_at"]), *counted
 
@@ -118,7 +121,7 @@ class Document:
                 "program verify.py in this file, with the command python3 verify.py, checks without Paravent that no "
                 "message of this list was changed, added or left out."
             ),
-            f"{_('Public key:')} {self.public_key}",
+            _("Public key: %(key)s") % {"key": self.public_key},
             _(
                 "Times are those of the server that received the messages. This document states what was received; who "
                 "wrote it must be established by an inquiry. A report by a commissaire de justice is stronger evidence."

@@ -18,16 +18,17 @@ from .models import Head, Link
 _PAGE = 2000
 
 
-def of(messages: QuerySet[Message], hotline: Hotline) -> Iterator[dict[str, Any]]:
+def of(messages: QuerySet[Message], hotline: Hotline) -> list[dict[str, Any]]:
     """The messages that are linked, in the order of the chain; one that was erased says only that."""
-    links = Link.objects.filter(hotline=hotline, message_id__in=messages.order_by().values("pk"))
+    found: list[tuple[int, dict[str, Any]]] = []
     senders: dict[int, str | None] = {}
-    last = 0
-    while page := list(links.filter(position__gt=last).select_related("hotline").order_by("position")[:_PAGE]):
-        last = page[-1].position
-        rows = messages.select_related("account", "conversation").in_bulk([link.message_id for link in page])
-        for link in page:
-            yield _record(link, rows[link.message_id], senders)
+    pks = list(messages.order_by("pk").values_list("pk", flat=True))
+    for start in range(0, len(pks), _PAGE):
+        page = pks[start : start + _PAGE]
+        rows = Message.objects.select_related("account", "conversation").in_bulk(page)
+        links = Link.objects.filter(hotline=hotline, message_id__in=page).select_related("hotline")
+        found += [(link.position, _record(link, rows[link.message_id], senders)) for link in links]
+    return [record for _position, record in sorted(found, key=lambda pair: pair[0])]
 
 
 def _record(link: Link, message: Message, senders: dict[int, str | None]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import zoneinfo
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -65,11 +66,12 @@ def of_raid(change: LevelChange) -> Subject:
     Senders who wrote in the same hours and were of no group are not in it: they took part in nothing.
     """
     first, end = period(change)
+    at = change.at.astimezone(zoneinfo.ZoneInfo(change.organization.time_zone))
     during = {"received_at__gte": first, "received_at__lte": end}
     conversations = participants(change)
     replies = _suspected(change).select_related("conversation").order_by("decided_at", "pk")
     return Subject(
-        name=f"{change.at:%Y-%m-%d %H:%M}",
+        name=f"{at:%Y-%m-%d %H:%M}",
         hotline=_hotline(change.hotline_id),
         messages=Message.objects.filter(conversation__in=conversations, **during),
         replies=Reply.objects.filter(conversation__in=conversations, decided_at__gte=first, decided_at__lte=end),

@@ -90,12 +90,13 @@ def test_each_who_took_part_has_one_line_by_wave_and_group(raid: LevelChange, tm
     assert "30 records, 0 of them erased" in told
     texts = {json.loads(line)["event"]["text"] for line in (tmp_path / "records.jsonl").read_text().splitlines()}
     assert texts == {FIRST, OTHER}
-    for language, said in (("fr", "Un raid contre"), ("en", "A raid on a hotline number")):
+    for language, said in (("fr", "Un raid contre une"), ("en", "A raid on a hotline number")):
         assert said in (tmp_path / f"report-{language}.html").read_text()
         pages = pypdf.PdfReader(tmp_path / f"report-{language}.pdf").pages
         paper = "".join(page.extract_text() for page in pages)
         assert said in paper
         assert all(line["number"] in paper for line in lines)
+        assert paper.count("13:00:00") == 2 * 20  # in Paris
 
 
 def test_a_list_that_says_something_else_than_the_records_is_found(raid: LevelChange, tmp_path: Path) -> None:
@@ -116,7 +117,7 @@ def test_two_people_take_it_out_and_all_of_it_is_held(world: World, raid: LevelC
     answer = act(north.editor, "shield_levelchange", raid, "export", reason="complaint 18")
     assert "waits for approval" in answer.content.decode()
     row = Export.objects.get()
-    assert row.name == f"{north.hotline.name}, {raid.at:%Y-%m-%d %H:%M}"
+    assert row.name == f"{north.hotline.name}, 2026-11-24 13:05"  # in Paris
     assert Hold.objects.filter(lifted_at=None).count() == Conversation.objects.filter(held=True).count() == 30
     assert [message.subject for message in mail.outbox] == [
         "Paravent\N{NO-BREAK SPACE}: un export de preuves attend une approbation"
