@@ -92,6 +92,9 @@ migrations: $(VENV)/development.stamp ## Write migrations for changed models
 bench: $(VENV)/development.stamp ## Measure requests per second, into docs/benchmarks.md: make bench PROFILE=1
 	@$(python) -m tests.bench $(if $(PROFILE),--profile,--write docs/benchmarks.md)
 
+languages: $(VENV)/development.stamp ## Measure how often a message's language is seen, into docs/languages.md
+	@$(tool_environment) PYTHONPATH=numbers:platform $(python) -m tests.replies.quality --write
+
 screenshots: $(VENV)/development.stamp ## Photograph the pages with Chromium, into docs/pictures/
 	@$(python) -m tests.tour.screenshots --only "$(ONLY)"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import phonenumbers
 
-from . import lexicon, scripts
+from . import detector, lexicon, scripts
 
 #: A language shows in the first words or not at all; a text of 10,000 characters costs no more than this.
 LOOK_AT = 1000
@@ -25,15 +25,18 @@ def base(tag: str) -> str:
 
 
 def seen_in(text: str, offered: Sequence[str]) -> str | None:
-    """The tag of `offered` in whose language `text` is, as far as its letters and words show; None where they do not.
+    """The tag of `offered` in whose language `text` is, as far as it shows; None where it does not.
 
-    Letters decide at once when one of the languages is written in them. `offered` comes in order of preference: where
-    several are written in the text's letters and neither alphabet nor words tell, the first of them is it.
+    Letters decide at once when one of the languages is written in them, then words that people write in such messages,
+    then the statistics of longer ones. `offered` comes in order of preference: where several are written in the text's
+    letters and neither alphabet nor words tell, the first of them is it.
     """
     languages = list(dict.fromkeys(base(tag) for tag in offered))
     folded = lexicon.folded(text[:LOOK_AT])
     fitting = scripts.fitting(folded, languages)
     language = lexicon.winner(folded, fitting or languages) or next(iter(fitting), None)
+    if language is None or len(lexicon.leaders(folded)) > 1:
+        language = (None if fitting else detector.guess(text[:LOOK_AT])) or language
     return next((tag for tag in offered if base(tag) == language), None)
 
 

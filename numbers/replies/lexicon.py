@@ -67,12 +67,17 @@ def votes(folded_text: str) -> Counter[str]:
     return counted
 
 
-def winner(folded_text: str, candidates: Collection[str]) -> str | None:
-    """The one of `candidates` with most votes; None where two are equal, or another language has more than either."""
+def leaders(folded_text: str) -> frozenset[str]:
+    """All languages with most votes, of those that hotlines offer and of the others; empty where no word is known."""
     counted = votes(folded_text)
     most = max(counted.values(), default=0)
-    winners = [language for language in candidates if counted[language] == most > 0]
-    return winners[0] if len(winners) == 1 else None
+    return frozenset(language for language, count in counted.items() if count == most > 0)
+
+
+def winner(folded_text: str, candidates: Collection[str]) -> str | None:
+    """The one of `candidates` with most votes; None where two are equal, or another language has more than either."""
+    winners = leaders(folded_text).intersection(candidates)
+    return next(iter(winners)) if len(winners) == 1 else None
 
 
 def _languages_of(word: str) -> Iterator[frozenset[str]]:

@@ -46,10 +46,18 @@ class HistoricalText:
     text: str
 
 
+@dataclass(frozen=True)
+class Pack:
+    """`reviewed` says that a native speaker has read it."""
+
+    texts: tuple[PackText, ...]
+    reviewed: bool
+
+
 @functools.cache
-def packs() -> dict[str, dict[str, tuple[PackText, ...]]]:
+def packs() -> dict[str, dict[str, Pack]]:
     """Every pack by kind and language, read and checked once in a process. Raises `ImproperlyConfigured`."""
-    found: dict[str, dict[str, tuple[PackText, ...]]] = {}
+    found: dict[str, dict[str, Pack]] = {}
     for path in sorted(FOLDER.glob("*/*.toml")):
         found.setdefault(path.parent.name, {})[path.stem] = _read_pack(path)
     return found
@@ -68,8 +76,19 @@ def historical() -> tuple[HistoricalText, ...]:
 
 def for_language(kind: str, tag: str) -> tuple[PackText, ...]:
     """The pack of a kind in a language, or in the language without its region; empty where there is none."""
+    pack = _pack(kind, tag)
+    return pack.texts if pack else ()
+
+
+def unreviewed(kind: str, tag: str, text: str) -> bool:
+    """Whether `text` is still word for word that of a pack which no native speaker has read."""
+    pack = _pack(kind, tag)
+    return pack is not None and not pack.reviewed and text in {its.text for its in pack.texts}
+
+
+def _pack(kind: str, tag: str) -> Pack | None:
     by_language = packs().get(kind, {})
-    return by_language.get(tag) or by_language.get(base(tag), ())
+    return by_language.get(tag) or by_language.get(base(tag))
 
 
 def copy_to_hotline(hotline: Hotline, languages: Iterable[str] | None = None) -> list[ReplyTemplate]:
@@ -124,9 +143,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise ImproperlyConfigured(f"{path} cannot be read: {error}") from error
 
 
-def _read_pack(path: Path) -> tuple[PackText, ...]:
-    texts = []
-    for name, value in _read(path).items():
+def _read_pack(path: Path) -> Pack:
+    texts, rows = [], _read(path)
+    reviewed = rows.pop("reviewed", None)
+    for name, value in rows.items():
         purpose = _purpose(name, path)
         steps = value if isinstance(value, list) else [value]
         if len(steps) > (MAX_REPLY_LIMIT if purpose == Purpose.REPLY else 1):
@@ -134,7 +154,9 @@ def _read_pack(path: Path) -> tuple[PackText, ...]:
         texts += [PackText(purpose, number, _checked(text, path)) for number, text in enumerate(steps, start=1)]
     if not any(text.purpose == Purpose.REPLY for text in texts):
         raise ImproperlyConfigured(f"{path} has no reply.")
-    return tuple(texts)
+    if not isinstance(reviewed, bool):
+        raise ImproperlyConfigured(f"{path} must say whether a native speaker has read it: reviewed = true or false.")
+    return Pack(tuple(texts), reviewed)
 
 
 def _purpose(name: str, path: Path) -> Purpose:

@@ -104,6 +104,11 @@ def test_a_database_whose_disk_is_full(tmp_path: Path) -> None:
             disk.leave(0)
             assert set(site.answers(made, MANY)) == {200}
             assert waiting(spool) > 0
+            # On a busy machine the first of them go to the spool because the database is slow.
+            for _time in range(50):
+                if "No space left on device" in made.server.log.read_text():
+                    break
+                assert set(site.answers(made, 100)) == {200}
             assert "No space left on device" in made.server.log.read_text()
             disk.remount("size=300m")
             if not made.server.answers():  # its log found no room, and it ended; whoever started it starts it again

@@ -24,15 +24,33 @@ EVERY = [
     (kind, language, text)
     for kind, languages in packs.packs().items()
     for language, texts in languages.items()
-    for text in texts
+    for text in texts.texts
 ]
+LANGUAGES = ["ar", "de", "en", "es", "fr", "it", "nl", "pl", "pt", "ro", "tr", "uk"]
+#: Written with letters of which none is in GSM-7, so that a segment has 70.
+UCS2_LANGUAGES = {"ar", "uk"}
 #: What a text must not do: insult, threaten, or say what the person who gave the number is.
-UNWANTED = re.compile(
-    r"\b(relou|lourd|con|porc|pest|creep|loser|jerk|police|plainte|loi|tribunal|prison|amende|punis?|court|law|jail|"
-    r"sue|report(ed)?|femmes?|hommes?|filles?|women|woman|men|man|girls?|guys?|elle|il|she|he|her|his|him|"
-    r"lgbt\w*|gay|lesb\w+|trans\w*|homo\w*|bi|queer|orientation|genre|gender)\b",
-    re.IGNORECASE,
-)
+EVERYWHERE = r"lgbt\w*|gay|lesb\w+|trans\w*|homo\w*|queer|stalker"
+UNWANTED_WORDS = {
+    "fr": r"relou|lourd|con|porc|police|plainte|loi|tribunal|prison|amende|punis?|femmes?|hommes?|filles?|elle|il|bi|"
+    r"orientation|genre",
+    "en": r"pest|creep|loser|jerk|police|court|law|jail|sue|report(ed)?|women|woman|men|man|girls?|guys?|she|he|her|"
+    r"his|him|bi|orientation|gender",
+    "es": r"pesado|polic[ií]a|denuncia|ley|c[aá]rcel|multa|mujer(es)?|hombres?|chic[ao]s?|ella|él|g[eé]nero",
+    "de": r"polizei|anzeige|gesetz|gericht|gef[aä]ngnis|strafe|frau(en)?|mann|m[aä]nner|m[aä]dchen|er|geschlecht",
+    "it": r"polizia|denuncia|tribunale|carcere|multa|donn[ae]|uom[oi]ni?|ragazz[aeio]|lei sola|lui|genere",
+    "pt": r"pol[ií]cia|queixa|lei|tribunal|pris[aã]o|multa|mulher(es)?|homens?|rapari?gas?|ela|ele|g[eé]nero",
+    "nl": r"politie|aangifte|wet|rechtbank|gevangenis|boete|vrouw(en)?|man(nen)?|meisjes?|zij|hij|haar|gender",
+    "pl": r"policj\w+|s[aą]d|wi[eę]zieni\w+|kobiet\w*|m[eę][zż]czy\w+|dziewczyn\w*|ona|on|p[lł]e[cć]",
+    "tr": r"polis|mahkeme|yasa|hapis|ceza|kad[ıi]n\w*|erkek\w*|k[ıi]z\w*|cinsiyet",
+    "ro": r"poli[tț]i\w+|lege\w*|tribunal\w*|[iî]nchisoare|amend\w+|femei\w*|b[aă]rba[tț]\w*|fat[aă]|ea|el|gen",
+    "uk": r"поліці\w+|суд|закон|тюрм\w+|штраф|жін\w+|чолові\w+|дівчин\w*|вона|він|стать",
+    "ar": r"شرطة|محكمة|قانون|سجن|غرامة|امرأة|نساء|رجل|بنت|فتاة|هي|هو",
+}
+#: By language, what a text must not do: insult, threaten, or say what the person who gave the number is.
+UNWANTED = {
+    language: re.compile(rf"\b({EVERYWHERE}|{words})\b", re.IGNORECASE) for language, words in UNWANTED_WORDS.items()
+}
 
 
 @pytest.fixture
@@ -57,36 +75,50 @@ def rows(hotline: Hotline) -> set[tuple[str, int, str, str]]:
     return set(ReplyTemplate.objects.filter(hotline=hotline).values_list("purpose", "step", "language", "text"))
 
 
-def test_every_kind_has_every_purpose_in_french_and_english() -> None:
+def test_every_kind_has_every_purpose_in_every_language() -> None:
     assert sorted(packs.packs()) == sorted(kinds.presets()) == KINDS
     for kind in KINDS:
-        assert sorted(packs.packs()[kind]) == ["en", "fr"]
-        french, english = (
-            {(text.purpose, text.step) for text in packs.packs()[kind][language]} for language in ("fr", "en")
-        )
-        assert french == english
-        assert {purpose for purpose, _step in french} == set(Purpose)
+        assert sorted(packs.packs()[kind]) == LANGUAGES
+        places = {
+            language: {(text.purpose, text.step) for text in packs.for_language(kind, language)}
+            for language in LANGUAGES
+        }
+        assert {purpose for purpose, _step in places["fr"]} == set(Purpose)
+        assert all(its == places["fr"] for its in places.values())
+
+
+def test_a_text_that_no_native_speaker_has_read_says_so_until_it_is_changed() -> None:
+    german = packs.for_language("lgbt", "de")[0].text
+    assert packs.unreviewed("lgbt", "de", german)
+    assert packs.unreviewed("lgbt", "de-AT", german)
+    assert not packs.unreviewed("lgbt", "de", german + " Danke.")
+    assert not packs.unreviewed("lgbt", "fr", packs.for_language("lgbt", "fr")[0].text)
+    assert not packs.unreviewed("lgbt", "ja", german)
 
 
 @pytest.mark.parametrize(("kind", "language", "text"), [row for row in EVERY if row[2].purpose in SENT])
 def test_what_is_sent_is_one_segment_and_points_at_nobody(kind: str, language: str, text: packs.PackText) -> None:
     counted = segments.count(text.text)
-    assert (counted.encoding, counted.segments) == (segments.GSM7, 1)
+    assert counted.segments == 1
+    assert (counted.encoding is segments.GSM7) == (language not in UCS2_LANGUAGES)
     historic = text.text == TEXTS["anti-harassment-straight"]["text"]
-    assert historic or not UNWANTED.search(text.text)
+    assert historic or not UNWANTED[language].search(text.text)
 
 
 @pytest.mark.parametrize(("kind", "language", "text"), [row for row in EVERY if row[2].purpose == Purpose.VOICE])
 def test_what_is_spoken_is_short_and_points_at_nobody(kind: str, language: str, text: packs.PackText) -> None:
-    assert not UNWANTED.search(text.text)
+    assert not UNWANTED[language].search(text.text)
     assert len(text.text) < 200
 
 
 def test_the_check_for_unwanted_words_sees_them() -> None:
-    assert UNWANTED.search("Une femme estime que vous la harcelez.")
-    assert UNWANTED.search("The police will be told")
-    assert UNWANTED.search("Ce numéro est pour les personnes LGBT.")
-    assert not UNWANTED.search("Veuillez ne pas insister.")
+    assert UNWANTED["fr"].search("Une femme estime que vous la harcelez.")
+    assert UNWANTED["en"].search("The police will be told")
+    assert UNWANTED["ar"].search("سنتصل مع شرطة المدينة")
+    assert UNWANTED["uk"].search("Це скаже суд.")
+    assert UNWANTED["fr"].search("Ce numéro est pour les personnes LGBT.")
+    assert not UNWANTED["fr"].search("Veuillez ne pas insister.")
+    assert sorted(UNWANTED) == LANGUAGES
 
 
 @pytest.mark.parametrize(("kind", "language", "text"), [row for row in EVERY if row[2].purpose == Purpose.HELP])
@@ -309,6 +341,8 @@ def test_every_slot_of_a_fresh_hotline_has_its_text(kind: str, written: str) -> 
         ('reply = "a"\nfinal = ["a", "b"]', "final has 2 texts"),
         (f"reply = {['a'] * 11}", "reply has 11 texts"),
         ('final = "a"', "has no reply"),
+        ('reply = "a"', "native speaker"),
+        ('reply = "a"\nreviewed = "yes"', "native speaker"),
     ],
 )
 def test_a_pack_with_a_mistake_says_where_and_what(own_packs: Path, content: str | bytes, complaint: str) -> None:
@@ -323,7 +357,7 @@ def test_a_pack_with_a_mistake_says_where_and_what(own_packs: Path, content: str
 def test_packs_are_stored_in_one_form_and_read_once(own_packs: Path) -> None:
     path = own_packs / "lgbt" / "fr.toml"
     path.parent.mkdir()
-    path.write_text('reply = " e\u0301te\u0301\\r\\n"')
+    path.write_text('reviewed = true\nreply = " e\u0301te\u0301\\r\\n"')
     assert packs.for_language("lgbt", "fr") == (packs.PackText(Purpose.REPLY, 1, "été"),)
     path.unlink()
     assert packs.for_language("lgbt", "fr")[0].text == "été"
