@@ -6,9 +6,14 @@ import functools
 import zoneinfo
 from typing import TYPE_CHECKING, Any
 
+from allauth.account.utils import perform_login
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -34,6 +39,16 @@ class SignInForm(UnfoldForm):
         super(AdminAuthenticationForm, self).confirm_login_allowed(user)
 
 
+class SignIn(LoginView):
+    """The password, after which allauth asks for the second factor where there is one."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = perform_login(
+            self.request, form.get_user(), email_verification="none", redirect_url=self.get_success_url()
+        )
+        return response
+
+
 class PeopleAdminSite(AdminSite):
     index_title = _("Today")
     enable_nav_sidebar = True
@@ -46,10 +61,24 @@ class PeopleAdminSite(AdminSite):
         refused = login.refusal(request)
         if refused is not None:
             return login.refuse(request, refused, self.each_context(request))
-        response = super().login(request, extra_context)
-        if request.method == "POST" and request.user.is_authenticated:
+        if request.method == "GET" and self.has_permission(request):
+            return redirect("admin:index")
+        context = {
+            **self.each_context(request),
+            "title": _("Log in"),
+            "subtitle": None,
+            "app_path": request.get_full_path(),
+            "username": request.user.get_username(),
+            **(extra_context or {}),
+        }
+        if REDIRECT_FIELD_NAME not in {**request.GET, **request.POST}:
+            context[REDIRECT_FIELD_NAME] = reverse("admin:index")
+        request.current_app = self.name
+        view = SignIn.as_view(extra_context=context, authentication_form=SignInForm, template_name="admin/login.html")
+        response: Any = view(request)
+        if response.status_code == 302:
             login.give_back(request)
-        return response
+        return response  # type: ignore[no-any-return]
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002  Django's signature
         """Pages show times by the clock of the user's organization."""

@@ -47,6 +47,7 @@ UNFOLD: dict[str, Any] = {
     ],
     "STYLES": [lambda _request: static("paravent/admin.css")],
     "SCRIPTS": [lambda _request: static("paravent/admin.js")],
+    "ACCOUNT": {"navigation": [{"title": _("Second factor"), "link": reverse_lazy("mfa_index")}]},
     "BORDER_RADIUS": "8px",
     "COLORS": {
         "primary": {

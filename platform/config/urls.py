@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from allauth.account import views as account
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
@@ -13,6 +14,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("recordings/<uuid:recording>/", recordings.serve, name="recording"),
     path("rights/", include("rights.urls")),
     path("admin/", admin.site.urls),
+    path("accounts/login/", RedirectView.as_view(pattern_name="admin:login", query_string=True), name="account_login"),
+    path("accounts/logout/", account.logout, name="account_logout"),
+    path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
 ]
 if settings.SIMULATOR:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import zoneinfo
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -32,6 +34,9 @@ else:
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+# allauth's raw rows; a person's second factors have pages of their own.
+admin.site.unregister(Authenticator)
+admin.site.unregister(EmailAddress)
 
 
 @admin.register(User)

@@ -18,6 +18,7 @@ class DataKey(models.Model):
         CREDENTIALS = "credentials", _("credentials with providers")
         PSEUDONYM = "pseudonym", _("pseudonyms")
         EVIDENCE = "evidence", _("signatures of evidence")
+        ACCOUNTS = "accounts", _("second factors")
 
     #: Without a foreign key, because this app is below `organizations` and a key outlives what it protects.
     organization_id = models.BigIntegerField()
@@ -41,7 +42,7 @@ class DataKey(models.Model):
                 name="datakey_one_per_period",
             ),
             models.CheckConstraint(
-                condition=models.Q(purpose__in=["text", "number", "credentials", "pseudonym", "evidence"]),
+                condition=models.Q(purpose__in=["text", "number", "credentials", "pseudonym", "evidence", "accounts"]),
                 name="datakey_purpose_known",
             ),
         ]

@@ -28,7 +28,7 @@ _OPEN_MONTHS = datetime.timedelta(days=62)
 
 #: Pseudonyms have epochs instead, and signatures must be told by one key. What is sealed with the key of block files
 #: has left for somebody's disk.
-_NEVER_RETIRED = Q(purpose__in=[Purpose.PSEUDONYM, Purpose.EVIDENCE]) | Q(
+_NEVER_RETIRED = Q(purpose__in=[Purpose.PSEUDONYM, Purpose.EVIDENCE, Purpose.ACCOUNTS]) | Q(
     purpose=Purpose.NUMBER, period=datakeys.FOREVER
 )
 

@@ -56,16 +56,16 @@ def total(scores: list[Score]) -> Score:
 
 _PAGE = """# In which language a message is
 
-Written by `make languages`. A reply is in the language that the message shows; where it shows none, in the one that the
-sender used before, then in one of his number's country, then in the number's default.
+Written by `make languages`. A reply is in the language that the message shows; where it shows none, in the one
+that the sender used before, then in one of his number's country, then in the number's default.
 
 A message shows its language by its letters (Arabic, Ukrainian), then by words that people write in such messages
-(`numbers/replies/lexicon.toml`), then by the statistics of its letters (py3langid, with a probability of {confident:.0%}
-or more, from {least} words on). The detector chooses among all languages of the lexicon and not among those that the
-number offers: it would take most foreign messages for one of these.
+(`numbers/replies/lexicon.toml`), then by the statistics of its letters (py3langid; from {least} words on, and where
+it is {confident:.0%} sure or more). The detector chooses among all languages of the lexicon and not among those that
+the number offers: it would take most foreign messages for one of these.
 
-Measured on {all.count} short messages written for this (`tests/replies/labelled_messages.toml`), on a number that offers
-all twelve languages:
+Measured on {all.count} short messages written for this (`tests/replies/labelled_messages.toml`), on a number that
+offers all twelve languages:
 
 | language | messages | seen | taken for another | seen without the detector |
 |---|--:|--:|--:|--:|
