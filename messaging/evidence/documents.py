@@ -7,7 +7,7 @@ import datetime
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
@@ -17,8 +17,10 @@ from django.utils.translation import ngettext
 
 from conversations.senders import number_of
 
-from .paper import Paper
 from .subjects import Subject
+
+if TYPE_CHECKING:
+    from .paper import Paper
 
 #: So many rows of a table are printed; the page in HTML has all of them.
 PRINTED = 1000
@@ -144,6 +146,8 @@ def page(document: Document) -> bytes:
 
 def pdf(document: Document, language: str) -> bytes:
     """The report in PDF, in the active language, which `language` names."""
+    from .paper import Paper  # noqa: PLC0415  its libraries take half a second, and few processes ever print
+
     title = f"{document.subject.hotline.organization.name} — {document.subject.name}"
     with contextlib.closing(Paper(document.title, language, title)) as paper:
         paper.facts(document.facts)

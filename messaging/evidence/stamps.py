@@ -9,23 +9,18 @@ from __future__ import annotations
 import datetime
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
-from asn1crypto import cms, tsp
 from cryptography import x509
 from django.conf import settings
 from django.utils import timezone
-from rfc3161_client import (
-    HashAlgorithm,
-    TimestampRequestBuilder,
-    TimeStampResponse,
-    VerificationError,
-    VerifierBuilder,
-    decode_timestamp_response,
-)
 
 from . import chaining
 from .models import Head
+
+if TYPE_CHECKING:
+    from rfc3161_client import TimeStampResponse
 
 log = logging.getLogger("paravent.evidence")
 
@@ -66,6 +61,14 @@ def content_of(head: Head) -> bytes:
 
 def stamped(content: bytes) -> bytes:
     """The authority's answer (TimeStampResp, DER) over `content`, verified. Raises `Refused`."""
+    # Here and below: few processes ever ask for a stamp, and all would load the libraries.
+    from rfc3161_client import (  # noqa: PLC0415
+        HashAlgorithm,
+        TimestampRequestBuilder,
+        VerificationError,
+        VerifierBuilder,
+    )
+
     asked = TimestampRequestBuilder(content, HashAlgorithm.SHA256).build()
     try:
         answer = httpx.post(
@@ -102,6 +105,9 @@ def _decoded(answer: bytes) -> TimeStampResponse:
     OpenSSL, and so many an authority, sends its certificates in any order, where DER wants a SET sorted (X.690, 11.6);
     the library insists. The signature does not cover them, so they are put in order first.
     """
+    from asn1crypto import cms, tsp  # noqa: PLC0415
+    from rfc3161_client import decode_timestamp_response  # noqa: PLC0415
+
     response = tsp.TimeStampResp.load(answer)
     signed = response["time_stamp_token"]["content"]
     if len(signed["certificates"]) > 1:
