@@ -27,7 +27,7 @@ from .models import Detachment
 
 
 @dataclass(frozen=True)
-class _Clock:
+class Clock:
     """When it is asked, and what the organization's clock shows."""
 
     now: datetime.datetime
@@ -40,14 +40,14 @@ _UNANSWERED = (Disposition.BLOCKED, Disposition.LIMIT, Disposition.STOPPED)
 def budgets_of(_request: HttpRequest, hotline: Hotline) -> Mapping[str, Any]:
     """The rows of the box, and what can still be answered today, in the reader's words."""
     now = timezone.now()
-    clock = _Clock(now, zoneinfo.ZoneInfo(hotline.organization.time_zone))
+    clock = Clock(now, zoneinfo.ZoneInfo(hotline.organization.time_zone))
     flat = hotline.account.tariff == Account.Tariff.FLAT
     lines = spendings.standing(ledger.caps_of(hotline, now))
     rows = [
         row
         for line in lines.values()
         if line.name.scope is not Scope.PLATFORM
-        for row in _rows(line, clock, in_money=not flat)
+        for row in rows_of(line, clock, in_money=not flat)
     ]
     return {
         "rows": [*rows, *_inbound(hotline, clock)],
@@ -56,15 +56,15 @@ def budgets_of(_request: HttpRequest, hotline: Hotline) -> Mapping[str, Any]:
     }
 
 
-def _inbound(hotline: Hotline, clock: _Clock) -> list[dict[str, Any]]:
+def _inbound(hotline: Hotline, clock: Clock) -> list[dict[str, Any]]:
     """What its messages have cost today; nothing where they are free."""
     name = intake.name_of(hotline.pk, clock.now)
     line = spendings.standing({name: intake.cap_of(hotline)})[name]
     charges = hotline.account.tariff != Account.Tariff.FLAT
-    return _rows(line, clock, in_money=True) if charges or line.micros else []
+    return rows_of(line, clock, in_money=True) if charges or line.micros else []
 
 
-def _off(hotline: Hotline, clock: _Clock) -> str:
+def _off(hotline: Hotline, clock: Clock) -> str:
     """That the number is disconnected at the provider, or about to be, or to be connected again; "" where it is not."""
     standing = Detachment.objects.filter(hotline=hotline, attached_at__isnull=True).first()
     if standing is None:
@@ -88,7 +88,7 @@ def _off(hotline: Hotline, clock: _Clock) -> str:
     }
 
 
-def _rows(line: budgets.Line, clock: _Clock, *, in_money: bool) -> list[dict[str, Any]]:
+def rows_of(line: budgets.Line, clock: Clock, *, in_money: bool) -> list[dict[str, Any]]:
     """One row for each of the window's limits; for one without a limit, what was spent."""
     name, cap = line.name, line.caps
     label = _LABELS[name.scope, name.window]()
@@ -112,7 +112,7 @@ def _row(
     cap: int | None,
     limit: object,
     name: budgets.Name,
-    clock: _Clock,
+    clock: Clock,
 ) -> dict[str, Any]:
     return {
         "label": label,
@@ -123,7 +123,7 @@ def _row(
     }
 
 
-def _forecast(used: int, cap: int, name: budgets.Name, clock: _Clock) -> str:
+def _forecast(used: int, cap: int, name: budgets.Name, clock: Clock) -> str:
     end = name.window.end(clock.now)
     at = budgets.spent_at(used, cap, name, clock.now)
     if at is None or at >= end:

@@ -135,13 +135,15 @@ class ReplyTemplateAdmin(ScopedAdmin):
         (None, {"fields": ("organization", "hotline", "purpose", "step", "language")}),
         (gettext_lazy("Text"), {"fields": ("text", "sound", "listen")}),
     )
-    readonly_fields = ("listen",)
+    readonly_fields = ("listen", "reading")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Who may not change a text may still hear it."""
         (place, where), (heading, text) = super().get_fieldsets(request, obj)
         may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        shown = ("text", *(("sound",) if may else ()), *(("listen",) if obj and recordings.recorded(obj) else ()))
+        shown = ["text", *(["sound"] if may else [])]
+        shown += ["listen"] if obj and recordings.recorded(obj) else []
+        shown += ["reading"] if obj and unread(obj) else []
         return ((place, where), (heading, {**text, "fields": shown}))
 
     @admin.display(description=gettext_lazy("listen"))
@@ -151,6 +153,13 @@ class ReplyTemplateAdmin(ScopedAdmin):
             return ""
         player = '<audio controls preload="metadata" src="{}" type="{}"></audio>'
         return format_html(player, reverse("recording", args=(recording.uuid,)), recording.media_type)
+
+    @admin.display(description=gettext_lazy("reading"))
+    def reading(self, _template: ReplyTemplate) -> str:
+        return _(
+            "This is a text of the platform that no native speaker has read yet. Have somebody read it before you give "
+            "the number away; once it is changed, this note goes."
+        )
 
     @admin.display(description=gettext_lazy("hotline"), ordering="hotline__name")
     def where(self, template: ReplyTemplate) -> str:
@@ -291,6 +300,11 @@ def excerpt(template: ReplyTemplate) -> str:
     return format_html('<bdi lang="{}">{}</bdi>', template.language, text)
 
 
+def unread(template: ReplyTemplate) -> bool:
+    """Whether it is a pack's text, unchanged, that no native speaker has read."""
+    return template.hotline is not None and packs.unreviewed(template.hotline.kind, template.language, template.text)
+
+
 def told(template: ReplyTemplate) -> str:
     if template.purpose in {Purpose.NOTICE, Purpose.SUSPENDED, Purpose.VOICE}:
         return _("not sent")
@@ -300,7 +314,8 @@ def told(template: ReplyTemplate) -> str:
 
 def texts_of(request: HttpRequest, hotline: Hotline) -> Mapping[str, Any]:
     """The box of texts on a hotline's page."""
-    rows = ReplyTemplate.objects.filter(hotline=hotline).order_by("language", "purpose", "step")
+    texts = ReplyTemplate.objects.filter(hotline=hotline).select_related("hotline")
+    rows = list(texts.order_by("language", "purpose", "step"))
     return {
         "rows": [
             {
@@ -311,6 +326,7 @@ def texts_of(request: HttpRequest, hotline: Hotline) -> Mapping[str, Any]:
             }
             for row in rows
         ],
+        "unread": sorted({choices.language_name(row.language) for row in rows if unread(row)}),
         "hotline": hotline,
         "may_edit": access(request).may(hotline.organization_id, EDIT),
     }

@@ -23,8 +23,12 @@ from organizations.scoped_admin import access
 from organizations.tenancy import EDIT, OWN
 from outbox import restored
 
+from . import overview, sessions
+
 #: An operator of very many organizations finds the others in their list.
 MOST = 20
+#: Who has more organizations sees their charts one by one: a chart costs its statements.
+MOST_CHARTS = 3
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,14 @@ class Today:
     active: int = 0
     warnings: list[str] = field(default_factory=list)
     next_step: NextStep | None = None
+    rows: list[overview.Row] = field(default_factory=list)
+    chart: overview.Chart | None = None
 
 
 def callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the theme asks for before it renders the first page."""
     organizations = list(Organization.objects.for_user(request.user).order_by("name")[: MOST + 1])
+    context["spans"] = overview.SPANS
     context["cards"] = _cards(request, organizations[:MOST])
     context["more_organizations"] = len(organizations) > MOST
     context["sending_stopped"] = _sending_stopped(request, organizations)
@@ -88,8 +95,13 @@ def _cards(request: HttpRequest, organizations: list[Organization]) -> list[Toda
         cards[account.organization_id].warnings.append(
             text % {"account": account.label, "reason": account.sending_paused_reason}
         )
+    now = timezone.now()
+    rows = overview.rows(organizations, now)
     for card in cards.values():
         card.next_step = _next_step(request, card)
+        card.rows = rows.get(card.organization.pk, [])
+        if len(cards) <= MOST_CHARTS and sessions.BY_ITSELF not in request.headers:
+            card.chart = overview.chart(card.organization, request.GET.get("span", ""), now)
     return list(cards.values())
 
 

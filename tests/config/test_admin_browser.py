@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.demo_server import DemoServer
+from tests.tour.screenshots import converse, open_phone
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 PATIENCE_MS = 30_000
@@ -141,4 +142,24 @@ def test_a_text_that_wants_to_run_is_only_read(page: Page, server: DemoServer, c
     assert page.locator(".pv-text a, .pv-text img, .pv-text script").count() == 0
     width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert width == 0
+    assert complaints == []
+
+
+def test_the_first_page_renews_itself_and_draws_its_chart(
+    page: Page, server: DemoServer, complaints: list[str]
+) -> None:
+    page.clock.install()
+    page.goto(f"{server.url}/admin/")
+    senders = page.locator(".pv-counts dd").first
+    before = int(senders.inner_text())
+    phone = page.context.new_page()
+    open_phone(phone, server, "+33639980777")
+    converse(phone, "Salut, on se voit quand ?")
+    page.clock.run_for(16_000)
+    expect(senders).to_have_text(str(before + 1))
+    page.goto(f"{server.url}/admin/?span=hour")
+    page.clock.run_for(3_000)
+    page.wait_for_function("document.querySelector('canvas.chart').toDataURL().length > 3000")
+    page.locator("summary", has_text="En tableau").click()
+    expect(page.locator("details[open] td.pv-number").first).to_be_visible()
     assert complaints == []

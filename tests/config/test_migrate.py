@@ -35,6 +35,7 @@ def _applied(environment: Mapping[str, str]) -> bool:
     return "[X] 0007_stand_in" in manage(environment, "showmigrations", "hotlines")
 
 
+@pytest.mark.processes
 def test_a_table_that_is_in_use_is_waited_for(postgresql_server: services.PostgreSQL, tmp_path: Path) -> None:
     url = postgresql_server.create_database(tmp_path.name)
     environment = production(url, tmp_path)

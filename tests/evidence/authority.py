@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -32,11 +33,17 @@ _USE = (
 class Authority(HTTPServer):
     """`broken` makes it answer something else: a status, or bytes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keys: Path | None = None) -> None:
+        """With the keys of the authority in the folder `keys`, or new ones."""
         super().__init__(("127.0.0.1", 0), _Stamp)
         self.folder, self.asked = folder, 0
         self.broken: int | bytes | None = None
-        self._make()
+        if keys is None:
+            self.folder.mkdir(exist_ok=True)
+            self._make()
+        else:
+            shutil.copytree(keys, folder)
+        (self.folder / "tsa.cnf").write_text(_CONFIG.format(folder=self.folder))
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
 
     @property
@@ -48,9 +55,7 @@ class Authority(HTTPServer):
         return self.folder / "root.pem"
 
     def _make(self) -> None:
-        self.folder.mkdir(exist_ok=True)
         (self.folder / "serial").write_text("01\n")
-        (self.folder / "tsa.cnf").write_text(_CONFIG.format(folder=self.folder))
         (self.folder / "use.cnf").write_text(_USE)
         key = ("-newkey", "rsa:2048", "-nodes", "-days", "3650")
         self.run("req", "-x509", *key, "-keyout", "root.key", "-out", "root.pem", "-subj", "/CN=Root of a test")

@@ -25,9 +25,17 @@ from evidence.models import Head
 DAY = datetime.timedelta(days=1)
 
 
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """They take a second to make."""
+    folder = tmp_path_factory.mktemp("keys")
+    Authority(folder).server_close()
+    return folder
+
+
 @pytest.fixture
-def authority(tmp_path: Path, settings: Any) -> Iterator[Authority]:
-    with Authority(tmp_path / "authority") as running:
+def authority(tmp_path: Path, settings: Any, keys: Path) -> Iterator[Authority]:
+    with Authority(tmp_path / "authority", keys) as running:
         settings.TSA_URL, settings.TSA_CERTIFICATES = running.url, str(running.root)
         yield running
 

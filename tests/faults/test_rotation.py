@@ -18,7 +18,7 @@ from tests.processes import ROOT, manage, production, python
 
 pytestmark = [pytest.mark.processes]
 
-MANY = 100_000 if os.environ.get("PARAVENT_TEST_FAULTS") else 3_000
+MANY = 100_000 if os.environ.get("PARAVENT_TEST_FAULTS") else 1_500
 
 _SEED = f"""
 import django

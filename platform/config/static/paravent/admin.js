@@ -59,4 +59,21 @@
       said.textContent = button.dataset.selected; // no permission: it is selected, Ctrl+C does the rest
     }
   });
+
+  // What the first page says about today renews itself while somebody looks at it and does nothing in it.
+  const live = () => [...document.querySelectorAll("[data-live]")];
+  setInterval(async () => {
+    if (document.hidden || !live().length || live().some((block) => block.contains(document.activeElement))) return;
+    try {
+      const answer = await fetch(location.href, { headers: { "X-By-Itself": "1" } });
+      if (!answer.ok || answer.redirected) return; // signed out: the next click leads to the sign-in
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const block of live()) {
+        const fresh = page.getElementById(block.id);
+        if (fresh && fresh.innerHTML !== block.innerHTML) block.innerHTML = fresh.innerHTML;
+      }
+    } catch {
+      // No network: what is shown stays, and the next time asks again.
+    }
+  }, 15000);
 })();
