@@ -80,6 +80,21 @@ class Chart:
         )
 
     @property
+    def options(self) -> str:
+        """JSON for the theme's chart, whose own options lay one series over the other and hide the scale."""
+        return json.dumps(
+            {
+                "grouped": True,
+                "maxBarThickness": 14,
+                "borderRadius": 3,
+                "responsive": True,
+                "maintainAspectRatio": False,
+                "plugins": {"legend": {"display": True, "align": "start"}},
+                "scales": {"x": {"grid": {"display": False}}, "y": {"beginAtZero": True, "ticks": {"precision": 0}}},
+            }
+        )
+
+    @property
     def empty(self) -> bool:
         return not any(point.received or point.replied for point in self.points)
 
