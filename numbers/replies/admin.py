@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files import File
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -25,7 +28,7 @@ from hotlines.models import Hotline
 from organizations.scoped_admin import ScopedAdmin, ScopedForm, ScopedRelatedFilter, access
 from organizations.tenancy import EDIT
 
-from . import lint, packs, readiness, recordings, segments
+from . import lint, packs, readiness, recordings, segments, text_files
 from .models import MOST_BYTES, Purpose, ReplyTemplate
 
 #: Longer than any text a provider takes, by far; the live count refuses more.
@@ -221,6 +224,7 @@ class ReplyTemplateAdmin(ScopedAdmin):
         return [
             path("segments/", wrap(require_POST(self.count)), name="replies_replytemplate_segments"),
             path("of-kind/<int:hotline>/", wrap(require_POST(self.of_kind)), name="replies_replytemplate_of_kind"),
+            path("file/<int:hotline>/<str:language>/", wrap(self.text_file), name="replies_replytemplate_text_file"),
             *super().get_urls(),
         ]
 
@@ -242,6 +246,45 @@ class ReplyTemplateAdmin(ScopedAdmin):
         said = ngettext("%(count)d text was added.", "%(count)d texts were added.", added) % {"count": added}
         messages.success(request, said if added else _("Nothing was missing: no text was added."))
         return redirect("admin:hotlines_hotline_change", row.pk)
+
+    def text_file(self, request: HttpRequest, hotline: int, language: str) -> HttpResponseBase:
+        """The texts of a number in one language as a file, there and back."""
+        row = Hotline.objects.for_user(request.user).filter(pk=hotline).first()
+        if row is None or language not in row.languages:
+            raise Http404
+        if request.GET.get("download"):
+            content = text_files.written(row, language).encode()
+            name = f"paravent-{row.number.lstrip('+')}-{language}.toml"
+            return FileResponse(io.BytesIO(content), as_attachment=True, filename=name, content_type="text/plain")
+        may_edit = access(request).may(row.organization_id, EDIT)
+        problems: list[str] = []
+        if request.method == "POST":
+            if not may_edit:
+                raise PermissionDenied
+            try:
+                self._take(request, row, language)
+            except ValidationError as error:
+                problems = error.messages
+            else:
+                return redirect("admin:hotlines_hotline_change", row.pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Texts in %(language)s") % {"language": choices.language_name(language)},
+            "hotline": row,
+            "language_name": choices.language_name(language),
+            "may_edit": may_edit,
+            "problems": problems,
+        }
+        return TemplateResponse(request, "replies/text_file.html", context, status=400 if problems else 200)
+
+    def _take(self, request: HttpRequest, hotline: Hotline, language: str) -> None:
+        file = request.FILES.get("file")
+        if not isinstance(file, File):
+            raise ValidationError(_("Choose a file first."), code="file")
+        taken = text_files.apply(hotline, language, text_files.read(file.read(text_files.LARGEST + 1)))
+        said = _("The file was taken: %(added)d new, %(changed)d changed, %(same)d as they were.")
+        messages.success(request, said % vars(taken))
+        self.log_change(request, hotline, f"Texts in {language} from a file: {taken}.")
 
 
 def review_told(text: str) -> dict[str, Any]:
@@ -326,6 +369,7 @@ def texts_of(request: HttpRequest, hotline: Hotline) -> Mapping[str, Any]:
             }
             for row in rows
         ],
+        "languages": [(tag, choices.language_name(tag)) for tag in hotline.languages],
         "unread": sorted({choices.language_name(row.language) for row in rows if unread(row)}),
         "hotline": hotline,
         "may_edit": access(request).may(hotline.organization_id, EDIT),

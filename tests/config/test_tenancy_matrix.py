@@ -124,6 +124,7 @@ GET: dict[str, str] = {
     "replies_replytemplate_history": _ROW,
     "replies_replytemplate_delete": "200 200 403 404 404 302 200",
     "replies_replytemplate_segments": "405 405 405 405 405 302 405",
+    "replies_replytemplate_text_file": "200 200 200 404 404 302 200",
     "replies_replytemplate_of_kind": "405 405 405 405 405 302 405",
     "conversations_conversation_changelist": _LIST,
     "conversations_conversation_add": "403 403 403 403 403 302 403",
@@ -248,6 +249,8 @@ def address(name: str, planted: Planted, pk: int | None = None) -> str:
         "letter",
     }:
         return reverse(f"admin:{route}")
+    if route == "replies_replytemplate_text_file":
+        return reverse(f"admin:{route}", args=(pk or planted.north.hotline.pk, "fr"))
     if route == "replies_replytemplate_of_kind":
         return reverse(f"admin:{route}", args=(pk or planted.north.hotline.pk,))
     return reverse(f"admin:{route}", args=(pk or OBJECTS[model](planted).pk,))
