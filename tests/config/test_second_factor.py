@@ -156,6 +156,16 @@ def test_the_page_that_asks_for_the_first_page_is_returned_to(client: Client, ow
     assert answer.headers["Location"] == reverse("admin:index")
 
 
+def test_who_is_dismissed_between_password_and_code_stays_outside(client: Client, owner: Any) -> None:
+    TOTP.activate(owner, SECRET)
+    sign_in(client, owner)
+    owner.is_active = False
+    owner.save()
+    answer = client.post(reverse("mfa_authenticate"), {"code": code(SECRET)}, follow=True)
+    assert answer.status_code == 200
+    assert not shown(client)
+
+
 def test_a_demo_asks_for_none(client: Client, owner: Any, settings: Any) -> None:
     settings.SECOND_FACTOR_REQUIRED = False
     sign_in(client, owner)
