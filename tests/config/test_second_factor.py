@@ -20,6 +20,7 @@ from django.urls import reverse
 from tests.one_time import code
 from tests.world import World
 
+pytestmark = pytest.mark.once
 PASSWORD = "correct horse battery staple"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 

@@ -12,7 +12,7 @@ from tests.world import World
 
 from config import sessions
 
-MINUTE = 60.0
+pytestmark = pytest.mark.once
 START = datetime.datetime(2026, 11, 30, 8, tzinfo=datetime.UTC)
 
 

@@ -22,6 +22,7 @@ from conversations.models import Conversation
 from evidence import bundle, chaining, stamps, subjects, verify
 from evidence.models import Head
 
+pytestmark = pytest.mark.once
 DAY = datetime.timedelta(days=1)
 
 

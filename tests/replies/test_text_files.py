@@ -18,6 +18,8 @@ from hotlines.models import Hotline
 from replies import packs, text_files
 from replies.models import Purpose, ReplyTemplate
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def hotline(world: World) -> Hotline:
