@@ -52,7 +52,7 @@ def ask_for_raid(change: LevelChange, user: Any, reason: str) -> Export:
             code="nobody",
         )
     with transaction.atomic():
-        holds.hold_all(subjects.participants(change), user, reason)
+        holds.hold_all(subject.conversations, user, reason)
         asked = _ask(
             change.organization, user, reason, raid=change, name=f"{subject.hotline.name[:80]}, {subject.name}"
         )

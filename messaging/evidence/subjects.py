@@ -44,6 +44,7 @@ class Subject:
 
     name: str
     hotline: Hotline
+    conversations: QuerySet[Conversation]
     messages: QuerySet[Message]
     replies: QuerySet[Reply]
     is_raid: bool = False
@@ -55,6 +56,7 @@ def of_conversation(conversation: Conversation) -> Subject:
     return Subject(
         name=conversation.pseudonym,
         hotline=_hotline(conversation.hotline_id),
+        conversations=Conversation.objects.filter(pk=conversation.pk),
         messages=Message.objects.filter(conversation=conversation),
         replies=Reply.objects.filter(conversation=conversation),
     )
@@ -67,13 +69,16 @@ def of_raid(change: LevelChange) -> Subject:
     """
     first, end = period(change)
     at = change.at.astimezone(zoneinfo.ZoneInfo(change.organization.time_zone))
-    during = {"received_at__gte": first, "received_at__lte": end}
-    conversations = participants(change)
-    replies = _suspected(change).select_related("conversation").order_by("decided_at", "pk")
+    suspected = Reply.objects.filter(
+        hotline=change.hotline_id, slot=1, suspicion__gt="", decided_at__gte=first, decided_at__lte=end
+    )
+    conversations = Conversation.objects.filter(pk__in=suspected.order_by().values("conversation"))
+    replies = suspected.select_related("conversation").order_by("decided_at", "pk")
     return Subject(
         name=f"{at:%Y-%m-%d %H:%M}",
         hotline=_hotline(change.hotline_id),
-        messages=Message.objects.filter(conversation__in=conversations, **during),
+        conversations=conversations,
+        messages=Message.objects.filter(conversation__in=conversations, received_at__gte=first, received_at__lte=end),
         replies=Reply.objects.filter(conversation__in=conversations, decided_at__gte=first, decided_at__lte=end),
         is_raid=True,
         joined=tuple(
@@ -83,22 +88,11 @@ def of_raid(change: LevelChange) -> Subject:
     )
 
 
-def participants(change: LevelChange) -> QuerySet[Conversation]:
-    """The conversations of a raid. Detection sets in after its first messages, which belong to it."""
-    return Conversation.objects.filter(pk__in=_suspected(change).order_by().values("conversation"))
-
-
 def period(change: LevelChange) -> tuple[datetime.datetime, datetime.datetime]:
     """From when to when a raid went; until now if it goes on."""
     later = LevelChange.objects.filter(hotline=change.hotline_id, at__gte=change.at, after=Level.NORMAL)
     over = later.exclude(pk=change.pk).order_by("at", "pk").values_list("at", flat=True).first()
     return change.at - WINDOW, over or timezone.now()
-
-
-def _suspected(change: LevelChange) -> QuerySet[Reply]:
-    first, end = period(change)
-    suspected = Reply.objects.filter(hotline=change.hotline_id, slot=1, suspicion__isnull=False).exclude(suspicion="")
-    return suspected.filter(decided_at__gte=first, decided_at__lte=end)
 
 
 def _hotline(pk: int) -> Hotline:

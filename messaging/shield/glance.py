@@ -51,8 +51,8 @@ def _tightest(
 ) -> dict[str, Any] | None:
     clock = Clock(now, zoneinfo.ZoneInfo(hotline.organization.time_zone))
     flat = hotline.account.tariff == Account.Tariff.FLAT
-    rows = [row for name in names for row in rows_of(lines[name], clock, in_money=not flat)]
-    limited = [row for row in rows if row["share"] is not None]
+    rows = [(lines[name], row) for name in names for row in rows_of(lines[name], clock, in_money=not flat)]
+    limited = [row for _line, row in rows if row["share"] is not None]
     if limited:
         return max(limited, key=lambda row: int(row["share"]))
-    return next((row for row, name in zip(rows, names, strict=False) if lines[name].micros), None)
+    return next((row for line, row in rows if line.micros), None)

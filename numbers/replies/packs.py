@@ -149,7 +149,7 @@ def _read_pack(path: Path) -> Pack:
     for name, value in rows.items():
         purpose = _purpose(name, path)
         steps = value if isinstance(value, list) else [value]
-        if len(steps) > (MAX_REPLY_LIMIT if purpose == Purpose.REPLY else 1):
+        if len(steps) > most_texts(purpose):
             raise ImproperlyConfigured(f"{path}: {name} has {len(steps)} texts, more than can ever be sent.")
         texts += [PackText(purpose, number, _checked(text, path)) for number, text in enumerate(steps, start=1)]
     if not any(text.purpose == Purpose.REPLY for text in texts):
@@ -157,6 +157,11 @@ def _read_pack(path: Path) -> Pack:
     if not isinstance(reviewed, bool):
         raise ImproperlyConfigured(f"{path} must say whether a native speaker has read it: reviewed = true or false.")
     return Pack(tuple(texts), reviewed)
+
+
+def most_texts(purpose: Purpose) -> int:
+    """How many texts of a purpose can ever be sent to one sender."""
+    return MAX_REPLY_LIMIT if purpose == Purpose.REPLY else 1
 
 
 def _purpose(name: str, path: Path) -> Purpose:

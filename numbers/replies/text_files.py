@@ -18,9 +18,8 @@ from django.utils.translation import gettext as _
 
 from hotlines.choices import language_name
 from hotlines.models import Hotline
-from hotlines.policy import MAX_REPLY_LIMIT
 
-from . import lint
+from . import lint, packs
 from .models import Purpose, ReplyTemplate
 
 #: Bytes that a file may have; all texts of a number are some 5 kB.
@@ -135,7 +134,7 @@ def _checked(name: str, value: Any) -> dict[Place, str]:
         known = ", ".join(Purpose.values)
         raise ValidationError(_("This word is unknown; known are %(known)s."), params={"known": known})
     texts = value if isinstance(value, list) else [value]
-    most = MAX_REPLY_LIMIT if name == Purpose.REPLY else 1
+    most = packs.most_texts(Purpose(name))
     if len(texts) > most:
         raise ValidationError(_("There are more texts than can ever be sent (%(most)s)."), params={"most": most})
     found: dict[Place, str] = {}

@@ -74,7 +74,9 @@ class PeopleAdminSite(AdminSite):
         if REDIRECT_FIELD_NAME not in {**request.GET, **request.POST}:
             context[REDIRECT_FIELD_NAME] = reverse("admin:index")
         request.current_app = self.name
-        view = SignIn.as_view(extra_context=context, authentication_form=SignInForm, template_name="admin/login.html")
+        view = SignIn.as_view(
+            extra_context=context, authentication_form=self.login_form, template_name="admin/login.html"
+        )
         response: Any = view(request)
         if response.status_code == 302:
             login.give_back(request)

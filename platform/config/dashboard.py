@@ -14,8 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from conversations.models import Block, Conversation, Message, Reply
-from conversations.words import ReplyState
+from conversations.models import Block, Conversation
 from hotlines.models import Account, Hotline
 from organizations import members
 from organizations.models import Organization
@@ -44,13 +43,11 @@ class NextStep:
 class Today:
     organization: Organization
     senders: int = 0
-    messages: int = 0
-    replies: int = 0
     blocks: int = 0
     active: int = 0
     warnings: list[str] = field(default_factory=list)
     next_step: NextStep | None = None
-    rows: list[overview.Row] = field(default_factory=list)
+    day: overview.Day | None = None
     chart: overview.Chart | None = None
 
 
@@ -96,26 +93,23 @@ def _cards(request: HttpRequest, organizations: list[Organization]) -> list[Toda
             text % {"account": account.label, "reason": account.sending_paused_reason}
         )
     now = timezone.now()
-    rows = overview.rows(organizations, now)
+    days = overview.days(organizations, now)
     for card in cards.values():
         card.next_step = _next_step(request, card)
-        card.rows = rows.get(card.organization.pk, [])
+        card.day = days[card.organization.pk]
         if len(cards) <= MOST_CHARTS and sessions.BY_ITSELF not in request.headers:
             card.chart = overview.chart(card.organization, request.GET.get("span", ""), now)
     return list(cards.values())
 
 
 def _count(cards: dict[int, Today], ids: list[int], now: datetime.datetime) -> None:
-    """Counts since midnight. Everything starts from the conversations that were active today, which an index finds;
-    counting all messages of a day would read all messages there are.
+    """Senders and blocks since midnight, and active numbers. Senders start from the conversations that were active
+    today, which an index finds; `overview.days` counts what they wrote.
     """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     today = Q(organization__in=ids, last_message_at__gte=midnight)
-    active = Conversation.objects.filter(today).order_by().values("pk")
     for name, rows in (
         ("senders", Conversation.objects.filter(today)),
-        ("messages", Message.objects.filter(conversation__in=active, received_at__gte=midnight)),
-        ("replies", Reply.objects.filter(conversation__in=active, state=ReplyState.SENT, sent_at__gte=midnight)),
         ("blocks", Block.objects.filter(organization__in=ids, since__gte=midnight)),
         ("active", Hotline.objects.filter(organization__in=ids, state=Hotline.State.ACTIVE)),
     ):

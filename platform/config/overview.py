@@ -50,6 +50,15 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Day:
+    """An organization since its midnight: all its numbers together, and those that are not retired one by one."""
+
+    messages: int
+    replies: int
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
 class Point:
     label: str
     received: int
@@ -100,31 +109,38 @@ class Chart:
 
 
 # --- the numbers ------------------------------------------------------------------------------------------------------
-def rows(organizations: Sequence[Organization], now: datetime.datetime) -> dict[int, list[Row]]:
-    """By organization, the numbers that are not retired, those that answer first."""
+def days(organizations: Sequence[Organization], now: datetime.datetime) -> dict[int, Day]:
+    """By organization; of its numbers those first that answer."""
     found = Hotline.objects.filter(organization__in=organizations).exclude(state=Hotline.State.RETIRED)
     hotlines = list(found.select_related("organization", "account").order_by("name", "pk")[: MOST * len(organizations)])
     hotlines.sort(key=lambda hotline: hotline.state != Hotline.State.ACTIVE)
     glances = glance.of(hotlines, now)
     midnights = {its.pk: _midnight(its, now) for its in organizations}
-    lately = Conversation.objects.filter(organization__in=organizations, last_message_at__gte=now - _DAY)
+    # A day of the clock may have 25 hours.
+    since = min([now - _DAY, *midnights.values()])
+    lately = Conversation.objects.filter(organization__in=organizations, last_message_at__gte=since)
     lately_ids = lately.order_by().values("pk")
     messages = _since_midnight(Message.objects.filter(conversation__in=lately_ids), "received_at", midnights)
     sent = Reply.objects.filter(conversation__in=lately_ids, state=ReplyState.SENT)
     replies = _since_midnight(sent, "sent_at", midnights)
     arrived = _delivered(sent.filter(sent_at__gte=now - _DAY))
-    by_organization: dict[int, list[Row]] = {}
+    rows: dict[int, list[Row]] = {}
     for hotline in hotlines:
+        place = (hotline.organization_id, hotline.pk)
         row = Row(
             hotline,
             glances[hotline.pk],
-            messages[hotline.pk],
-            replies[hotline.pk],
+            messages[place],
+            replies[place],
             arrived.get(hotline.pk),
             silent=breaker.is_open(hotline.account, now),
         )
-        by_organization.setdefault(hotline.organization_id, []).append(row)
-    return {pk: its[:MOST] for pk, its in by_organization.items()}
+        rows.setdefault(hotline.organization_id, []).append(row)
+    return {its.pk: Day(_of(messages, its), _of(replies, its), rows.get(its.pk, [])[:MOST]) for its in organizations}
+
+
+def _of(counted: Counter[tuple[int, int]], organization: Organization) -> int:
+    return sum(count for (pk, _hotline), count in counted.items() if pk == organization.pk)
 
 
 def _midnight(organization: Organization, now: datetime.datetime) -> datetime.datetime:
@@ -132,14 +148,16 @@ def _midnight(organization: Organization, now: datetime.datetime) -> datetime.da
     return local.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _since_midnight(rows: QuerySet[Any], column: str, midnights: dict[int, datetime.datetime]) -> Counter[int]:
-    """By hotline, rows since its organization's midnight."""
+def _since_midnight(
+    rows: QuerySet[Any], column: str, midnights: dict[int, datetime.datetime]
+) -> Counter[tuple[int, int]]:
+    """By organization and hotline, rows since the organization's midnight."""
     today = Q(pk__in=[])
     for midnight in set(midnights.values()):
         mine = [pk for pk, its in midnights.items() if its == midnight]
         today |= Q(organization__in=mine, **{f"{column}__gte": midnight})
-    counted = rows.filter(today).order_by().values("hotline").annotate(count=Count("pk"))
-    return Counter({row["hotline"]: row["count"] for row in counted})
+    counted = rows.filter(today).order_by().values("organization", "hotline").annotate(count=Count("pk"))
+    return Counter({(row["organization"], row["hotline"]): row["count"] for row in counted})
 
 
 def _delivered(replies: QuerySet[Reply]) -> dict[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.signals import user_logged_in
@@ -12,7 +13,6 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
-ABSOLUTE = 8 * 3600
 IDLE = 30 * 60
 #: The session is written at most once in so many seconds, since each write is one to the database.
 _WRITTEN = 60
@@ -35,7 +35,7 @@ class SessionLimits:
     def _judge(self, request: HttpRequest) -> None:
         now = time.time()
         began, seen = request.session.get(_BEGAN, now), request.session.get(_SEEN, now)
-        if now - began > ABSOLUTE or now - seen > IDLE:
+        if now - began > settings.SESSION_COOKIE_AGE or now - seen > IDLE:
             logout(request)
             messages.info(request, _("You were signed out because nothing happened for a while. Nothing is lost."))
         elif _SEEN not in request.session or (now - seen > _WRITTEN and BY_ITSELF not in request.headers):

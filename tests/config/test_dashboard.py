@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import zoneinfo
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from tests.world import World
 from tests.writing import write
 
 from config import overview, sessions
-from conversations.models import Reply
+from conversations.models import Conversation, Message, Reply
 from conversations.words import ReplyState
 from hotlines.models import Account, Hotline
 from outbox import sweeps
@@ -43,7 +44,7 @@ def send() -> None:
 
 def row_of(world: World, hotline: Hotline | None = None) -> overview.Row:
     organization = world.north.organization
-    rows = overview.rows([organization], timezone.now())[organization.pk]
+    rows = overview.days([organization], timezone.now())[organization.pk].rows
     return next(row for row in rows if row.hotline == (hotline or world.north.hotline))
 
 
@@ -62,7 +63,7 @@ def test_a_number_says_what_it_did_today(world: World) -> None:
 def test_what_was_yesterday_is_not_today(world: World) -> None:
     write(world.north)
     send()
-    tomorrow = overview.rows([world.north.organization], timezone.now() + DAY)[world.north.organization.pk]
+    tomorrow = overview.days([world.north.organization], timezone.now() + DAY)[world.north.organization.pk].rows
     assert [(row.messages, row.replies) for row in tomorrow if row.hotline == world.north.hotline] == [(0, 0)]
 
 
@@ -144,7 +145,7 @@ def test_more_numbers_cost_no_more_statements(world: World) -> None:
         with CaptureQueriesContext(
             connection,
         ) as caught:
-            overview.rows([world.north.organization], timezone.now())
+            overview.days([world.north.organization], timezone.now())
         return len(caught)
 
     before = statements()
@@ -172,3 +173,16 @@ def test_what_renews_itself_asks_for_no_chart(world: World) -> None:
 @pytest.mark.parametrize("role", ["viewer", "editor", "owner"])
 def test_every_role_sees_it(world: World, role: str) -> None:
     assert "Numbers today" in page(getattr(world.north, role))
+
+
+def test_a_day_of_25_hours_is_counted_from_its_midnight(world: World) -> None:
+    """On 25 October 2026 the clocks of Paris go back: from ten past midnight to half past eleven is over a day."""
+    paris = zoneinfo.ZoneInfo(world.north.organization.time_zone)
+    first, last = (datetime.datetime(2026, 10, 25, hour, 30, tzinfo=paris) for hour in (0, 23))
+    assert last.astimezone(datetime.UTC) - first.astimezone(datetime.UTC) == DAY
+    early = first - datetime.timedelta(minutes=20)
+    message = write(world.north)
+    Message.objects.filter(pk=message.pk).update(received_at=early)
+    Conversation.objects.filter(pk=message.conversation_id).update(first_message_at=early, last_message_at=early)
+    day = overview.days([world.north.organization], last.astimezone(datetime.UTC))[world.north.organization.pk]
+    assert day.messages == 1

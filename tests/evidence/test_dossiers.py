@@ -153,7 +153,7 @@ def test_a_raid_of_no_group_has_no_list(world: World) -> None:
 
 
 def test_what_was_erased_since_is_counted_and_not_told(raid: LevelChange, tmp_path: Path) -> None:
-    first = Conversation.objects.filter(pk__in=subjects.participants(raid)).earliest("pk")
+    first = subjects.of_raid(raid).conversations.earliest("pk")
     first.messages.update(text_sealed=None)
     Conversation.objects.filter(pk=first.pk).update(sender_sealed=None)
     chaining.erase_salts()
