@@ -38,6 +38,7 @@ def redis_url() -> Iterator[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    _leave_out_proofs(items)
     if not os.environ.get("PARAVENT_TEST_DATABASE_URL", "").startswith("postgres"):
         for item in items:
             if item.get_closest_marker("postgresql"):
@@ -48,6 +49,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         again = [item for item in items if _touches_the_database(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(again)])
         items[:] = again
+
+
+def _leave_out_proofs(items: list[pytest.Item]) -> None:
+    """Long proofs whose like is tested in small are for `make faults`."""
+    if os.environ.get("PARAVENT_TEST_FAULTS"):
+        return
+    for item in items:
+        if item.get_closest_marker("proof"):
+            item.add_marker(pytest.mark.skip("a long proof: `make faults`"))
 
 
 def _touches_the_database(item: pytest.Item) -> bool:

@@ -38,8 +38,8 @@ _WORKER_PROCESSES = 4
 #: Faults that are still to come may need some time after the load; then everything must be sent.
 _LAST_FAULTS = 60.0
 _LONGEST_DRAIN = 420.0
-#: A lease, the time to settle and two sweeps fit into it: what has not changed for so long stays as it is.
-_QUIET = 60.0
+#: A lease, the time to settle and two sweeps of a minute fit into it: what has not changed for so long stays as it is.
+_QUIET = 150.0
 
 
 @dataclass(frozen=True)

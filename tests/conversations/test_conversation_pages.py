@@ -310,7 +310,7 @@ def test_the_first_page_counts_today(world: World) -> None:
         received_at=timezone.now() - datetime.timedelta(days=2)
     )
     cards = signed_in(world.north.viewer).get(reverse("admin:index")).context["cards"]
-    assert [(card.organization, card.senders, card.messages, card.blocks, card.active) for card in cards] == [
+    assert [(card.organization, card.senders, card.day.messages, card.blocks, card.active) for card in cards] == [
         (world.north.organization, 3, 3, 1, 1)
     ]
     everyone = signed_in(world.operator).get(reverse("admin:index")).context["cards"]

@@ -74,7 +74,7 @@ def test_a_long_table_has_its_names_and_the_page_on_every_page() -> None:
             assert f"Loutre-7F3A — {number}/{len(pages)}" in page
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.lists(st.text(max_size=300), max_size=4))
 def test_nothing_that_a_message_may_hold_stops_the_report(texts: list[str]) -> None:
     with sheet() as paper:

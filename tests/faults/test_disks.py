@@ -69,6 +69,7 @@ def test_a_full_spool_says_503_keeps_what_it_acknowledged_and_goes_on_when_there
         assert site.answers(running, 100) == {200: 100}
 
 
+@pytest.mark.proof
 def test_a_disk_without_inodes(seeded: Site) -> None:
     with without_database(seeded, "size=2m", "nr_inodes=50") as (running, disk):
         disk.take_inodes()
@@ -91,6 +92,7 @@ def test_a_disk_that_became_read_only(seeded: Site) -> None:
 
 
 # --- the database's disk ----------------------------------------------------------------------------------------------
+@pytest.mark.proof
 def test_a_database_whose_disk_is_full(tmp_path: Path) -> None:
     spool = tmp_path / "spool"
     # Not below pytest's folders, into which PostgreSQL's user may not look.

@@ -72,7 +72,9 @@ def fills(client: redis_client.Redis) -> bool:
     return False
 
 
-@pytest.mark.parametrize("fault", [killed, flushed, stopped, full])
+@pytest.mark.parametrize(
+    "fault", [killed, *(pytest.param(fault, marks=pytest.mark.proof) for fault in (flushed, stopped, full))]
+)
 def test_answers_stay_right_and_sending_catches_up(
     running: Whole, fault: Callable[[Whole], contextlib.AbstractContextManager[None]]
 ) -> None:

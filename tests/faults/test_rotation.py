@@ -127,6 +127,7 @@ def _exchanged_under_kills(environment: Mapping[str, str]) -> None:
     assert _state(environment)[:2] == (before, 0)
 
 
+@pytest.mark.proof
 def test_every_value_outlives_the_kills_on_sqlite(tmp_path: Path) -> None:
     environment = production(f"sqlite:///{tmp_path}/paravent.sqlite3", tmp_path)
     migrated.migrate(environment)

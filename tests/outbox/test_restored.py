@@ -81,7 +81,7 @@ def postgresql_site(postgresql_server: services.PostgreSQL, tmp_path: Path) -> S
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("restore", [restore_into_another, restore_over])
+@pytest.mark.parametrize("restore", [pytest.param(restore_into_another, marks=pytest.mark.proof), restore_over])
 def test_a_restored_dump_sends_nothing_until_a_person_says_so(
     restore: Callable[..., Site], postgresql_server: services.PostgreSQL, postgresql_site: Site, tmp_path: Path
 ) -> None:
@@ -144,7 +144,7 @@ def copied_over(database: Path, copy: Path) -> None:
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("replace", [replaced_by_another_file, copied_over])
+@pytest.mark.parametrize("replace", [pytest.param(replaced_by_another_file, marks=pytest.mark.proof), copied_over])
 def test_a_restored_sqlite_file_sends_nothing_until_a_person_says_so(
     replace: Callable[[Path, Path], None], tmp_path: Path
 ) -> None:
@@ -167,6 +167,7 @@ def test_a_restored_sqlite_file_sends_nothing_until_a_person_says_so(
 
 
 @pytest.mark.processes
+@pytest.mark.proof
 def test_a_moved_sqlite_file_goes_on_when_a_person_says_so(tmp_path: Path) -> None:
     first = new_site(f"sqlite:///{tmp_path / 'first' / 'paravent.sqlite3'}", tmp_path / "first")
     migrated.migrate(first.environment)

@@ -41,6 +41,7 @@ def test_a_quiet_day_is_answered_as_if_there_were_no_shield(tmp_path: Path) -> N
     assert "<svg" in page.read_text()
 
 
+@pytest.mark.proof
 def test_a_number_whose_inbound_budget_is_spent_receives_nothing_until_midnight(tmp_path: Path) -> None:
     spent = ("--inbound-budget", "0.20", "--price-in", "0.01")
     found = rehearsed(tmp_path, "quiet", "--days", "1", "--genuine", "120", *spent)
@@ -63,6 +64,7 @@ def test_a_raid_is_noticed_and_genuine_senders_are_answered(tmp_path: Path, trac
     assert float(found["with_shield"]["cost"]["amount"]) <= 3 * 8
 
 
+@pytest.mark.proof
 def test_a_trace_is_saved_and_read_again(tmp_path: Path) -> None:
     saved = tmp_path / "trace.jsonl"
     done = run(tmp_path, "quiet", "--days", "1", "--genuine", "30", "--save", str(saved))
