@@ -7,7 +7,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -19,15 +18,17 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from hotlines.choices import language_name
-from organizations.scoped_admin import ReadOnlyAdmin, ScopedRelatedFilter, dialog_action
+from organizations.keyset import KeysetAdmin, Place
+from organizations.scoped_admin import DialogForm, ScopedRelatedFilter, dialog_action
 from organizations.tenancy import EDIT, OWN
 from organizations.widgets import RadioGroup
 from privacy import pseudonyms
 
-from . import blocks, holds, threads
+from . import blocks, holds, testers, threads
 from .block_admin import FOR_EVER, ReasonForm, until_told
-from .models import Block, Conversation, Hold
-from .words import BlockCause
+from .list_filters import HeldFilter, LanguageFilter, PeriodFilter, StateFilter, TesterFilter
+from .models import Conversation
+from .states import COLOURS, STATES, everywhere, state_of
 
 #: A search for a pseudonym looks at this many conversations at most.
 _MOST_SEARCHED = 100_000
@@ -38,79 +39,6 @@ _DURATIONS: Any = (
     ("30", gettext_lazy("for 30 days")),
     ("365", gettext_lazy("for one year")),
 )
-_STATES: Any = {
-    "answered": gettext_lazy("is answered"),
-    "used_up": gettext_lazy("replies used up"),
-    "limit": gettext_lazy("blocked: reply limit"),
-    "person": gettext_lazy("blocked by a person"),
-    "everywhere": gettext_lazy("blocked on all numbers"),
-    "stop": gettext_lazy("wrote STOP"),
-}
-_COLOURS = {
-    "answered": "success",
-    "used_up": "info",
-    "limit": "warning",
-    "person": "danger",
-    "everywhere": "danger",
-    "stop": "info",
-}
-
-
-def everywhere(now: datetime.datetime) -> Exists:
-    """Whether the sender of a conversation is blocked on all numbers of its organization."""
-    return Exists(
-        Block.objects.filter(
-            blocks.standing(now),
-            conversation__isnull=True,
-            organization=OuterRef("organization"),
-            sender_key=OuterRef("sender_key"),
-        )
-    )
-
-
-def state_of(conversation: Any, now: datetime.datetime) -> str:
-    """A key of `_STATES`. `conversation` carries the annotation `is_blocked_everywhere`."""
-    if conversation.opted_out_at is not None:
-        return "stop"
-    if conversation.is_blocked_everywhere:
-        return "everywhere"
-    if conversation.blocked_until is not None and conversation.blocked_until > now:
-        return "person" if conversation.block_cause == BlockCause.PERSON else "limit"
-    return "used_up" if conversation.slots_used >= conversation.hotline.reply_limit else "answered"
-
-
-class StateFilter(admin.SimpleListFilter):
-    title = gettext_lazy("state")
-    parameter_name = "standing"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(name, label) for name, label in _STATES.items() if name != "used_up"]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        blocked = Q(blocked_until__gt=timezone.now(), opted_out_at=None)
-        conditions = {
-            "stop": Q(opted_out_at__isnull=False),
-            "everywhere": Q(is_blocked_everywhere=True, opted_out_at=None),
-            "person": blocked & Q(block_cause=BlockCause.PERSON),
-            "limit": blocked & Q(block_cause=BlockCause.LIMIT),
-            "answered": ~blocked & Q(opted_out_at=None, is_blocked_everywhere=False),
-        }
-        condition = conditions.get(self.value() or "")
-        return queryset.filter(condition) if condition is not None else queryset
-
-
-class HeldFilter(admin.SimpleListFilter):
-    title = gettext_lazy("kept as evidence")
-    parameter_name = "held"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", gettext_lazy("kept")), ("due", gettext_lazy("to be reviewed now"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        standing = Hold.objects.filter(conversation_id=OuterRef("pk"), lifted_at=None)
-        if self.value() == "due":
-            standing = standing.filter(review_at__lte=timezone.now())
-        return queryset.filter(Exists(standing)) if self.value() in {"yes", "due"} else queryset
 
 
 class BlockForm(ReasonForm):
@@ -129,7 +57,7 @@ class BlockForm(ReasonForm):
 
 
 @admin.register(Conversation)
-class ConversationAdmin(ReadOnlyAdmin):
+class ConversationAdmin(KeysetAdmin):
     change_form_outer_after_template = "conversations/thread.html"
     list_display = (
         "pseudonym_shown",
@@ -144,12 +72,15 @@ class ConversationAdmin(ReadOnlyAdmin):
     )
     list_select_related = ("hotline", "organization")
     list_filter = (
+        PeriodFilter,
         StateFilter,
+        LanguageFilter,
         HeldFilter,
+        TesterFilter,
         ("hotline", ScopedRelatedFilter),
         ("organization", ScopedRelatedFilter),
     )
-    ordering = ("-last_message_at",)
+    newest_by = "last_message_at"
     search_fields = ("uuid",)  # makes the field appear; what it finds is in `get_search_results`
     search_help_text = gettext_lazy("A pseudonym, like Loutre-7F3A")
     fieldsets = (
@@ -159,7 +90,7 @@ class ConversationAdmin(ReadOnlyAdmin):
             {"fields": ("messages_received", "slots_told", "episode", "first_message_at", "last_message_at")},
         ),
     )
-    actions_detail: tuple[str, ...] = ("block", "unblock", "hold", "review", "lift_hold")
+    actions_detail: tuple[str, ...] = ("block", "unblock", "hold", "review", "lift_hold", "mark_test", "unmark_test")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).annotate(is_blocked_everywhere=everywhere(timezone.now()))
@@ -181,27 +112,27 @@ class ConversationAdmin(ReadOnlyAdmin):
     def masked_shown(self, conversation: Conversation) -> str:
         return format_html('<bdi class="pv-phone" dir="ltr">{}</bdi>', conversation.masked_sender)
 
-    @admin.display(description=gettext_lazy("language"), ordering="language")
+    @admin.display(description=gettext_lazy("language"))
     def language_named(self, conversation: Conversation) -> str:
         return language_name(conversation.language) if conversation.language else _("not known yet")
 
-    @admin.display(description=gettext_lazy("replies in this episode"), ordering="slots_used")
+    @admin.display(description=gettext_lazy("replies in this episode"))
     def slots_told(self, conversation: Conversation) -> str:
         return _("%(used)d of %(limit)d") % {
             "used": conversation.slots_used,
             "limit": conversation.hotline.reply_limit,
         }
 
-    @display(description=gettext_lazy("state"), label=_COLOURS)  # type: ignore[untyped-decorator]
+    @display(description=gettext_lazy("state"), label=COLOURS)  # type: ignore[untyped-decorator]
     def state_badge(self, conversation: Conversation) -> tuple[str, Any]:
         state = state_of(conversation, timezone.now())
-        return state, _STATES[state]
+        return state, STATES[state]
 
     @admin.display(description=gettext_lazy("state"))
     def state_told(self, conversation: Conversation) -> str:
         now = timezone.now()
         state = state_of(conversation, now)
-        told = str(_STATES[state])
+        told = str(STATES[state])
         if state in {"limit", "person"} and conversation.blocked_until:
             told += ", " + until_told(conversation.blocked_until)
         return told
@@ -218,9 +149,8 @@ class ConversationAdmin(ReadOnlyAdmin):
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         row = self.get_object(request, object_id)
-        number = request.GET.get("page", "")
-        page = int(number) if number.isascii() and number.isdigit() and len(number) < 9 else None
-        context = {**(extra_context or {}), "thread": threads.read(row, page), "title": _("Conversation")}
+        thread = threads.read(row, Place.read(request.GET.get("page", "")))
+        context = {**(extra_context or {}), "thread": thread, "title": _("Conversation")}
         return super().change_view(request, object_id, form_url, context)
 
     @dialog_action(
@@ -320,3 +250,34 @@ class ConversationAdmin(ReadOnlyAdmin):
         said = _("This conversation is no longer kept as evidence.")
         self.log_change(request, row, f"{said} {form.cleaned_data['reason']}")
         return said
+
+    @dialog_action(
+        description=gettext_lazy("Mark as test"),
+        title=gettext_lazy("Is this somebody who tries the number?"),
+        text=gettext_lazy(
+            "Somebody of yours, or a curious journalist: answered like all others, and counted apart, in your figures "
+            "and in those you publish."
+        ),
+        submit=gettext_lazy("Mark as test"),
+        icon="science",
+        roles=EDIT,
+        shown=lambda row: not row.tester,
+    )
+    def mark_test(self, request: HttpRequest, row: Conversation, form: DialogForm) -> str:
+        testers.mark(row, tester=True)
+        self.log_change(request, row, "Marked as test.")
+        return _("This conversation is counted as a test.")
+
+    @dialog_action(
+        description=gettext_lazy("No test"),
+        title=gettext_lazy("Is this a sender like all others?"),
+        text=gettext_lazy("The conversation is counted with all others again."),
+        submit=gettext_lazy("No test"),
+        icon="science_off",
+        roles=EDIT,
+        shown=lambda row: row.tester,
+    )
+    def unmark_test(self, request: HttpRequest, row: Conversation, form: DialogForm) -> str:
+        testers.mark(row, tester=False)
+        self.log_change(request, row, "No longer marked as test.")
+        return _("This conversation is counted with all others.")

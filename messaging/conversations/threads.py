@@ -6,10 +6,10 @@ import datetime
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.paginator import Page, Paginator
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from organizations import keyset
 from privacy import vault
 
 from .models import Conversation, Message, Reply
@@ -83,22 +83,15 @@ class Entry:
 @dataclass(frozen=True)
 class Thread:
     entries: list[Entry]
-    page: Page[Message]
+    page: keyset.Page
 
 
-def read(conversation: Conversation, number: int | None = None) -> Thread:
-    """Page `number` of the conversation, the latest one where None or out of range. Three queries."""
-    messages = (
-        Message.objects.filter(conversation=conversation)
-        .select_related("reply__sent_by")
-        .order_by("received_at", "pk")
-        .defer("nonce_hash")
-    )
-    paginator = Paginator(messages, PER_PAGE)
-    wanted = number if number and 1 <= number <= paginator.num_pages else paginator.num_pages
-    page = paginator.page(wanted)
+def read(conversation: Conversation, place: keyset.Place | None = None) -> Thread:
+    """The messages at `place`, the latest where None, oldest first. Three queries."""
+    messages = Message.objects.filter(conversation=conversation).select_related("reply__sent_by").defer("nonce_hash")
+    page = keyset.page(messages, "received_at", place, PER_PAGE)
     entries: list[Entry] = []
-    for message in page:
+    for message in reversed(page.rows):
         reply = getattr(message, "reply", None)
         if reply is None and message.text_sealed is None and _continues(entries, message):
             entries[-1].count += 1

@@ -18,12 +18,11 @@ from django.utils.translation import gettext_lazy
 from django_ratelimit.core import get_usage
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from conversations.admin import ConversationAdmin
 from conversations.block_admin import ReasonForm
 from conversations.models import Conversation, Message
 from organizations.scoped_admin import DialogForm, ReadOnlyAdmin, ScopedRelatedFilter, access, dialog_action
 from organizations.tenancy import OWN, VIEW
-from outbox.admin import LevelChangeAdmin
+from outbox.admin import AnsweringConversationAdmin, LevelChangeAdmin
 from shield.models import LevelChange
 from shield.words import Level
 
@@ -115,11 +114,11 @@ admin.site.unregister(Conversation)
 
 
 @admin.register(Conversation)
-class EvidenceConversationAdmin(ConversationAdmin):
+class EvidenceConversationAdmin(AnsweringConversationAdmin):
     """The page of conversations, with the buttons that take a number or the whole out."""
 
-    actions_detail = (*ConversationAdmin.actions_detail, "reveal", "export")
-    list_filter = (*ConversationAdmin.list_filter, ThreatFilter)  # type: ignore[assignment]
+    actions_detail = (*AnsweringConversationAdmin.actions_detail, "reveal", "export")
+    list_filter = (*AnsweringConversationAdmin.list_filter, ThreatFilter)  # type: ignore[assignment]
 
     @dialog_action(
         description=gettext_lazy("Show the number"),

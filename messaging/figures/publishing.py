@@ -65,11 +65,11 @@ def _publish(hotline: Hotline, monday: datetime.date, now: datetime.datetime) ->
 
 
 def _week(hotline: Hotline, monday: datetime.date) -> tuple[Mapping[int, int], Mapping[int, str]]:
-    """How many messages each sender wrote in that week, and in which language he wrote last."""
+    """How many messages each sender wrote in that week, and in which language he wrote last; tests left out."""
     begin = datetime.datetime.combine(monday, datetime.time(), _zone(hotline))
     end = datetime.datetime.combine(monday + _WEEK, datetime.time(), _zone(hotline))
     rows = Message.objects.filter(
-        hotline=hotline, received_at__gte=begin, received_at__lt=end, conversation__isnull=False
+        hotline=hotline, received_at__gte=begin, received_at__lt=end, conversation__tester=False
     )
     senders = rows.exclude(disposition__in=_NO_MESSAGES).values_list("conversation_id", flat=True)
     counts: Counter[int] = Counter(senders.iterator())

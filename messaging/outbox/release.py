@@ -102,11 +102,11 @@ def _plan(reply: Reply, now: datetime.datetime, texts: Sequence[ReplyTemplate], 
     reason = must_not_be_sent(reply, now)
     if reason:
         return _Plan(reply, given_up(reason, now))
-    if _in_a_loop(reply):
+    if not reply.by_hand and _in_a_loop(reply):
         watch.loop(reply, now)
         return _Plan(reply, given_up(_LOOP, now))
     written, sender = _known_of(reply)
-    choice = _choose(reply, written, sender, texts, shortest=shortest)
+    choice = _by_hand(reply) if reply.by_hand else _choose(reply, written, sender, texts, shortest=shortest)
     if choice is None:
         return _Plan(reply, {"state": ReplyState.FAILED, "detail": "no text", "finished_at": now})
     size = segments.count(choice.text).segments
@@ -165,6 +165,12 @@ def _known_of(reply: Reply) -> tuple[str, str]:
         return reply.message.text or "", reply.conversation.sender or ""
     except vault.Unreadable:
         return "", ""
+
+
+def _by_hand(reply: Reply) -> choosing.Choice | None:
+    """What a person wrote; None where its key is gone."""
+    text = vault.read_or_none(reply, "text")
+    return choosing.Choice(text, reply.language) if text else None
 
 
 def _choose(

@@ -96,6 +96,16 @@ def decide(
     return _answer(policy, standing, incoming, now, chance)
 
 
+def by_hand(policy: Policy, standing: Standing, written_at: datetime.datetime, now: datetime.datetime) -> Decision:
+    """A person's own reply, at `now`, to a message of `written_at` that has none: it is one of the episode's.
+
+    The safety delay counts from the message, as for any other. Whether she may is for the caller to ask.
+    """
+    standing = _next_episode(policy, standing, now)
+    due = timing.outside_quiet_hours(policy, max(now, written_at + policy.safety_delay), chance=0.0)
+    return _take_slot(policy, standing, ReplyPurpose.REPLY, now, due)
+
+
 def _next_episode(policy: Policy, standing: Standing, now: datetime.datetime) -> Standing:
     """A new episode has all its slots again; an opt-out outlives it. A clock that jumps back changes nothing."""
     if now < episode_ends(policy, standing):
@@ -104,13 +114,17 @@ def _next_episode(policy: Policy, standing: Standing, now: datetime.datetime) ->
 
 
 def _answer(policy: Policy, standing: Standing, incoming: Incoming, now: datetime.datetime, chance: float) -> Decision:
+    purpose = ReplyPurpose.HELP if incoming.keyword is Keyword.HELP else ReplyPurpose.REPLY
+    return _take_slot(policy, standing, purpose, now, timing.due_at(policy, now, chance))
+
+
+def _take_slot(
+    policy: Policy, standing: Standing, purpose: ReplyPurpose, now: datetime.datetime, due: datetime.datetime
+) -> Decision:
     slot = standing.slots_used + 1
     last = slot >= policy.reply_limit
-    if incoming.keyword is Keyword.HELP:
-        purpose = ReplyPurpose.HELP
-    else:
-        purpose = ReplyPurpose.FINAL if last and policy.reply_limit > 1 else ReplyPurpose.REPLY
-    due = timing.due_at(policy, now, chance)
+    if last and policy.reply_limit > 1 and purpose is ReplyPurpose.REPLY:
+        purpose = ReplyPurpose.FINAL
     delayed = due > now
     after = dataclasses.replace(standing, slots_used=slot, reply_due_at=due if delayed else None)
     if last:

@@ -109,7 +109,7 @@ def _count(cards: dict[int, Today], ids: list[int], now: datetime.datetime) -> N
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     today = Q(organization__in=ids, last_message_at__gte=midnight)
     for name, rows in (
-        ("senders", Conversation.objects.filter(today)),
+        ("senders", Conversation.objects.filter(today, tester=False)),
         ("blocks", Block.objects.filter(organization__in=ids, since__gte=midnight)),
         ("active", Hotline.objects.filter(organization__in=ids, state=Hotline.State.ACTIVE)),
     ):

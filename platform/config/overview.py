@@ -55,6 +55,8 @@ class Day:
 
     messages: int
     replies: int
+    #: Messages of who tries a number, which the others do not hold.
+    tests: int
     rows: list[Row]
 
 
@@ -120,9 +122,9 @@ def days(organizations: Sequence[Organization], now: datetime.datetime) -> dict[
     since = min([now - _DAY, *midnights.values()])
     lately = Conversation.objects.filter(organization__in=organizations, last_message_at__gte=since)
     lately_ids = lately.order_by().values("pk")
-    messages = _since_midnight(Message.objects.filter(conversation__in=lately_ids), "received_at", midnights)
+    messages, tests = _since_midnight(Message.objects.filter(conversation__in=lately_ids), "received_at", midnights)
     sent = Reply.objects.filter(conversation__in=lately_ids, state=ReplyState.SENT)
-    replies = _since_midnight(sent, "sent_at", midnights)
+    replies, _to_testers = _since_midnight(sent, "sent_at", midnights)
     arrived = _delivered(sent.filter(sent_at__gte=now - _DAY))
     rows: dict[int, list[Row]] = {}
     for hotline in hotlines:
@@ -136,7 +138,10 @@ def days(organizations: Sequence[Organization], now: datetime.datetime) -> dict[
             silent=breaker.is_open(hotline.account, now),
         )
         rows.setdefault(hotline.organization_id, []).append(row)
-    return {its.pk: Day(_of(messages, its), _of(replies, its), rows.get(its.pk, [])[:MOST]) for its in organizations}
+    return {
+        its.pk: Day(_of(messages, its), _of(replies, its), _of(tests, its), rows.get(its.pk, [])[:MOST])
+        for its in organizations
+    }
 
 
 def _of(counted: Counter[tuple[int, int]], organization: Organization) -> int:
@@ -150,14 +155,17 @@ def _midnight(organization: Organization, now: datetime.datetime) -> datetime.da
 
 def _since_midnight(
     rows: QuerySet[Any], column: str, midnights: dict[int, datetime.datetime]
-) -> Counter[tuple[int, int]]:
-    """By organization and hotline, rows since the organization's midnight."""
+) -> tuple[Counter[tuple[int, int]], Counter[tuple[int, int]]]:
+    """By organization and hotline, rows since the organization's midnight: senders', and testers'."""
     today = Q(pk__in=[])
     for midnight in set(midnights.values()):
         mine = [pk for pk, its in midnights.items() if its == midnight]
         today |= Q(organization__in=mine, **{f"{column}__gte": midnight})
-    counted = rows.filter(today).order_by().values("organization", "hotline").annotate(count=Count("pk"))
-    return Counter({(row["organization"], row["hotline"]): row["count"] for row in counted})
+    grouped = rows.filter(today).order_by().values("organization", "hotline", "conversation__tester")
+    counts: tuple[Counter[tuple[int, int]], Counter[tuple[int, int]]] = (Counter(), Counter())
+    for row in grouped.annotate(count=Count("pk")):
+        counts[row["conversation__tester"]][row["organization"], row["hotline"]] = row["count"]
+    return counts
 
 
 def _delivered(replies: QuerySet[Reply]) -> dict[int, int]:
@@ -178,7 +186,8 @@ def chart(organization: Organization, span: str, now: datetime.datetime) -> Char
 def _by_hours(organization: Organization, now: datetime.datetime) -> list[Point]:
     zone = zoneinfo.ZoneInfo(organization.time_zone)
     first = now.replace(minute=0, second=0, microsecond=0) - 23 * _HOUR
-    active = Conversation.objects.filter(organization=organization, last_message_at__gte=first).order_by().values("pk")
+    lately = Conversation.objects.filter(organization=organization, tester=False, last_message_at__gte=first)
+    active = lately.order_by().values("pk")
     received = _hours(Message.objects.filter(conversation__in=active, received_at__gte=first), "received_at")
     sent = Reply.objects.filter(conversation__in=active, state=ReplyState.SENT, sent_at__gte=first)
     replied = _hours(sent, "sent_at")

@@ -421,6 +421,7 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "reply_slot_in_range": lambda rows: set_to(rows.reply, slot=MAX_REPLY_LIMIT + 1),
     "reply_purpose_known": lambda rows: set_to(rows.reply, purpose="notice"),
     "reply_state_known": lambda rows: set_to(rows.reply, state="odd"),
+    "reply_by_hand_has_text": lambda rows: set_to(rows.reply, state="pending", by_hand=True, text_sealed=None),
     "reply_released_has_text": lambda rows: set_to(rows.reply, state="released", text_sealed=None),
     "reply_claim_has_owner": lambda rows: set_to(rows.reply, state="claimed", claim_token=None),
     "reply_sent_has_id": lambda rows: set_to(rows.reply, provider_id=""),

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.db.models import CharField, F
+from django.db.models.functions import Cast
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -100,12 +102,21 @@ def test_a_long_conversation_comes_in_pages_and_begins_with_the_latest(world: Wo
         for number in range(120)
     )
     client = signed_in(world.north.owner)
+    seen: list[int] = []
+    address, pages = page(conversation), 0
+    while address:
+        response = client.get(address)
+        seen = [entry.message.pk for entry in response.context["thread"].entries] + seen
+        older = response.context["thread"].page.older
+        address, pages = f"{page(conversation)}?page={older}" if older else "", pages + 1
+    assert (pages, "the very first" in response.content.decode()) == (3, True)
+    assert seen == sorted(set(seen))
     latest = client.get(page(conversation)).content.decode()
-    assert "Page 3 of 3" in latest
     assert "the very first" not in latest
-    assert "the very first" in client.get(page(conversation), {"page": "1"}).content.decode()
-    for odd in ("0", "99", "x", "-1", "９", "1" * 40):
-        assert "Page 3 of 3" in client.get(page(conversation), {"page": odd}).content.decode()
+    assert "Earlier messages" in latest
+    assert "Later messages" not in latest
+    for odd in ("0", "99", "x", "-1", "９", "1" * 40, "older-9-9-9", "older-999999999999999999-1"):
+        assert client.get(page(conversation), {"page": odd}).context["thread"].page.newer is None
 
 
 def test_a_text_whose_key_is_gone_is_said_to_be_lost(world: World) -> None:
@@ -227,21 +238,21 @@ def buttons(user: User, row: Conversation | Block) -> list[str]:
 def test_only_buttons_that_make_sense_are_shown(world: World) -> None:
     north, conversation = world.north, write(world)
     assert buttons(north.viewer, conversation) == []
-    assert buttons(north.editor, conversation) == ["Block", "Keep as evidence"]
+    assert buttons(north.editor, conversation) == ["Reply by hand", "Block", "Keep as evidence", "Mark as test"]
     block = blocks.block_conversation(conversation, north.owner, "insults")
-    assert buttons(north.editor, conversation) == ["Unblock", "Keep as evidence"]
+    assert buttons(north.editor, conversation) == ["Unblock", "Keep as evidence", "Mark as test"]
     holds.hold(conversation, north.owner, "threats")
-    assert buttons(north.editor, conversation) == ["Unblock", "Keep for another year"]
-    assert buttons(north.owner, conversation) == ["Unblock", "Keep for another year", "Keep no longer"]
+    assert buttons(north.editor, conversation) == ["Unblock", "Keep for another year", "Mark as test"]
+    assert buttons(north.owner, conversation) == ["Unblock", "Keep for another year", "Keep no longer", "Mark as test"]
     assert buttons(north.editor, block) == ["Lift this block"]
     assert buttons(north.viewer, block) == []
     blocks.lift(block, north.owner, "a mistake")
     assert buttons(north.editor, block) == []
     for _ in range(5):
         write(world)
-    assert buttons(north.editor, conversation) == ["Block", "Unblock", "Keep for another year"]
+    assert buttons(north.editor, conversation) == ["Block", "Unblock", "Keep for another year", "Mark as test"]
     write(world, "STOP", sender="33639980999")
-    assert buttons(north.editor, Conversation.objects.latest("pk")) == ["Keep as evidence"]
+    assert buttons(north.editor, Conversation.objects.latest("pk")) == ["Keep as evidence", "Mark as test"]
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
@@ -315,6 +326,50 @@ def test_the_first_page_counts_today(world: World) -> None:
     ]
     everyone = signed_in(world.operator).get(reverse("admin:index")).context["cards"]
     assert [card.senders for card in everyone] == [3, 0]
+
+
+def test_tests_are_counted_apart(world: World) -> None:
+    many(world, 2)
+    tester = write(world, "je teste", sender="33639900000")
+    for _ in range(2):
+        sweeps.release_replies()
+    Reply.objects.update(state="sent", provider_id=Cast(F("pk"), CharField()), sent_at=timezone.now())
+    act(world.north.editor, tester, "mark_test")
+    tester.refresh_from_db()
+    assert tester.tester
+    response = signed_in(world.north.viewer).get(reverse("admin:index"))
+    [card] = response.context["cards"]
+    assert (card.senders, card.day.messages, card.day.replies, card.day.tests) == (1, 1, 1, 2)
+    assert [(row.messages, row.replies) for row in card.day.rows] == [(1, 1)]
+    assert (sum(point.received for point in card.chart.points), sum(point.replied for point in card.chart.points)) == (
+        1,
+        1,
+    )
+    assert "Messages of tests, counted apart" in response.content.decode()
+    assert signed_in(world.north.viewer).get(LIST, {"tester": "no"}).context["cl"].result_count == 1
+    assert act(world.north.viewer, tester, "unmark_test").status_code == 403
+    act(world.north.editor, tester, "unmark_test")
+    [card] = signed_in(world.north.viewer).get(reverse("admin:index")).context["cards"]
+    assert (card.senders, card.day.messages, card.day.tests) == (2, 3, 0)
+    assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == [
+        "Marked as test.",
+        "No longer marked as test.",
+    ]
+
+
+def test_the_list_can_be_narrowed_to_a_time_and_a_language(world: World) -> None:
+    many(world, 3)
+    first, second, _third = Conversation.objects.order_by("pk")
+    Conversation.objects.filter(pk=first.pk).update(last_message_at=timezone.now() - datetime.timedelta(days=3))
+    Conversation.objects.filter(pk=second.pk).update(language="en")
+    client = signed_in(world.north.viewer)
+
+    def found(**asked: str) -> int:
+        return int(client.get(LIST, asked).context["cl"].result_count)
+
+    assert [found(), found(since="1"), found(since="7"), found(since="99"), found(language="en")] == [3, 2, 3, 3, 1]
+    assert found(language="en", since="1") == 1
+    assert "language=en" in client.get(LIST).content.decode()
 
 
 def test_a_call_and_what_was_spoken_are_shown_as_such(world: World) -> None:

@@ -23,7 +23,7 @@ from conversations.models import Conversation, Message, Reply
 from conversations.words import ReplyState
 from hotlines.models import Account, Hotline
 from inbox import receive, reconcile
-from outbox import release, send, settle
+from outbox import by_hand, release, send, settle
 from providers.base import Delivery, InboundMessage, Knowledge, LogTerms, Outcome, OutgoingReply
 from providers.models import LogReading
 
@@ -100,6 +100,8 @@ class Path(RuleBasedStateMachine):
         self.conversations: dict[str, int] = {}
         self.stopped: dict[int, datetime.datetime] = {}
         self.lost: list[InboundMessage] = []
+        #: What a person wrote, by the reply's row.
+        self.by_hand: dict[int, str] = {}
         self.episodes: dict[str, dict[int, datetime.datetime]] = {sender: {} for sender in SENDERS}
 
     @property
@@ -273,6 +275,16 @@ class Path(RuleBasedStateMachine):
                 blocks.unblock(conversation, self.world.north.owner, "a mistake")
                 self.episodes[sender] = {}
 
+    @precondition(lambda self: self.messages)
+    @rule(sender=st.sampled_from(SENDERS))
+    def a_person_writes(self, sender: str) -> None:
+        if sender in self.conversations:
+            conversation = Conversation.objects.get(pk=self.conversations[sender])
+            text = f"By hand {len(self.by_hand)}."
+            with contextlib.suppress(ValidationError):
+                self.by_hand[by_hand.write(conversation, text).pk] = text
+                self._see_episode(sender, Conversation.objects.get(pk=conversation.pk).episode)
+
     @rule(seconds=st.sampled_from([1, 30, 61, 61, 61, 961, 961, 1200, 3600, 7200, 25 * 3600, 49 * 3600]))
     def time_passes(self, seconds: int) -> None:
         self.time.shift(datetime.timedelta(seconds=seconds))
@@ -340,6 +352,13 @@ class Path(RuleBasedStateMachine):
     def what_was_reported_only_moves_forward(self) -> None:
         for pk, known in self.reports.items():
             assert Reply.objects.get(pk=pk).delivery == max(known)[2]
+
+    @invariant()
+    def what_a_person_wrote_is_what_leaves(self) -> None:
+        written = dict(getattr(self, "by_hand", {}))
+        for acceptance in self.ledger:
+            text = acceptance.reply.text
+            assert text == written.get(acceptance.reply.pk, text)
 
     def teardown(self) -> None:
         try:

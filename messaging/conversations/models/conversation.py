@@ -46,6 +46,8 @@ class Conversation(models.Model):
     block_cause = models.CharField(_("cause"), max_length=8, choices=BlockCause, blank=True)
     #: Whether a hold stands (`holds` writes it): then everything he writes is kept, also what nobody answers.
     held = models.BooleanField(default=False, db_default=False, editable=False)
+    #: Somebody of the organization, or a curious journalist: answered like all, and counted apart.
+    tester = models.BooleanField(_("test"), default=False, db_default=False, editable=False)
 
     objects = ScopedQuerySet.as_manager()
 

@@ -53,6 +53,8 @@ class Reply(models.Model):
     due_at = models.DateTimeField(_("due"))
     language = models.CharField(_("language"), max_length=12, blank=True)
     text_sealed = models.BinaryField(null=True)
+    #: Whether a person wrote the text, which is then there before the reply is released.
+    by_hand = models.BooleanField(default=False, db_default=False)
     segments = models.SmallIntegerField(_("segments"), null=True)
     attempts = models.SmallIntegerField(_("attempts"), default=0)
     #: The number that stood in for the hotline's in its last attempt; null where that was its own.
@@ -106,6 +108,10 @@ class Reply(models.Model):
             models.CheckConstraint(
                 condition=~Q(state__among=["released", "claimed", "unknown"]) | Q(text_sealed__isnull=False),
                 name="reply_released_has_text",
+            ),
+            models.CheckConstraint(
+                condition=Q(by_hand=False) | ~Q(state="pending") | Q(text_sealed__isnull=False),
+                name="reply_by_hand_has_text",
             ),
             models.CheckConstraint(
                 condition=~Q(state__among=["claimed", "unknown"])
