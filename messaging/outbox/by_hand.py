@@ -19,11 +19,12 @@ from conversations import blocks
 from conversations.models import Block, Conversation, Message, Reply
 from conversations.words import BlockCause, Disposition, ReplyState
 from hotlines import succession
-from hotlines.models import Hotline
 from privacy import datakeys, vault
 from replies import lint
 from shield import decide
 from shield.decide import PlannedReply, Standing
+
+from .release import may_send
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _refuse(row: Conversation, now: datetime.datetime) -> None:
     person = row.block_cause == BlockCause.PERSON and row.blocked_until is not None and now < row.blocked_until
     if person or blocks.everywhere(row, now).exists():
         raise ValidationError(_("This sender is blocked by a person. Unblock the sender first."), code="blocked")
-    if row.hotline.state != Hotline.State.ACTIVE:
+    if not may_send(row.hotline, tester=row.tester, by_hand=True):
         raise ValidationError(_("This number is not active: it sends nothing."), code="state")
     if row.sender_sealed is None:
         raise ValidationError(_("The sender’s number is erased: nothing can be sent."), code="erased")

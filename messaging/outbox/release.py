@@ -290,9 +290,15 @@ def must_not_be_sent(reply: Reply, now: datetime.datetime) -> str:
         return "blocked by a person"
     if blocks.everywhere(conversation, now).exists():
         return "blocked by a person"
-    if reply.hotline.state != Hotline.State.ACTIVE:
+    if not may_send(reply.hotline, tester=conversation.tester, by_hand=reply.by_hand):
         return f"number is {reply.hotline.state}"
     return ""
+
+
+def may_send(hotline: Hotline, *, tester: bool, by_hand: bool) -> bool:
+    """Whether a number sends: one that is active, and one that is not yet, or not now, what a person sends a tester."""
+    tried = by_hand and tester and hotline.state in {Hotline.State.DRAFT, Hotline.State.SILENT}
+    return hotline.state == Hotline.State.ACTIVE or tried
 
 
 def expire(now: datetime.datetime) -> int:

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.formats import date_format
 from django.utils.text import capfirst
-from django.utils.timezone import localtime
+from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
@@ -49,6 +49,7 @@ _LIMITS = (
     ("messages_per_hour", "messages_per_day", "messages_per_month"),
     ("recipients_per_hour", "recipients_per_day", "recipients_per_month"),
 )
+_OF_CREDENTIALS = ("credentials_sealed", "examined_at", "examined_right")
 _COLUMNS = frozenset({"organization", "label", "provider", *_PRICES, *_LIMITS[0], *_LIMITS[1]})
 
 
@@ -267,9 +268,11 @@ class AccountAdmin(ScopedAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         if form.asks:
             obj.credentials = form.credentials()
+            if any(name.startswith(_PREFIX) for name in form.changed_data):
+                obj.examined_at = obj.examined_right = None
         if change:
             # Only what the page is for: its other columns may have been written by a worker since they were read.
-            obj.save(update_fields=[*_COLUMNS.intersection(form.cleaned_data), "credentials_sealed"])
+            obj.save(update_fields=[*_COLUMNS.intersection(form.cleaned_data), *_OF_CREDENTIALS])
         else:
             super().save_model(request, obj, form, change)
         if obj.sending_paused_at and any(name.startswith(_PREFIX) for name in form.changed_data):
@@ -287,13 +290,15 @@ class AccountAdmin(ScopedAdmin):
     @page_action(description=gettext_lazy("Test the connection"), icon="network_check", roles=OWN)
     def connection(self, request: HttpRequest, row: Account) -> HttpResponse:
         """Asks the provider. It shows the numbers' secret addresses, so it is the owners'."""
+        examined = examining.examine(row)
+        Account.objects.filter(pk=row.pk).update(examined_at=now(), examined_right=examined.right)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Connection"),
             "subtitle": row.label,
             "opts": self.opts,
             "original": row,
-            "examined": examining.examine(row),
+            "examined": examined,
         }
         return TemplateResponse(request, "providers/connection.html", context)
 

@@ -8,7 +8,9 @@ class ProvidersConfig(AppConfig):
 
     def ready(self) -> None:
         from hotlines import extension
+        from hotlines import guide as way
 
-        from . import checks, registry  # noqa: F401  checks register themselves
+        from . import checks, guide, registry  # noqa: F401  checks register themselves
 
         extension.tell_of_calls(registry.passes_calls)
+        way.add_step(way.CONNECTION, guide.connection)

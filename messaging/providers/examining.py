@@ -23,6 +23,11 @@ class Examined:
     findings: Sequence[Finding]
     lines: Sequence[tuple[Hotline, Line]]
 
+    @property
+    def right(self) -> bool:
+        """Whether nothing was found wrong; what cannot be asked is not."""
+        return not any(finding.ok is False for finding in self.findings)
+
 
 def line_of(hotline: Hotline) -> Line:
     """The addresses at which the provider must reach the hotline."""

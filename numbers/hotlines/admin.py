@@ -19,9 +19,9 @@ from unfold.enums import ActionVariant
 from unfold.widgets import INPUT_CLASSES
 
 from organizations.scoped_admin import DialogForm, ScopedAdmin, ScopedRelatedFilter, dialog_action, page_action
-from organizations.tenancy import EDIT, OWN
+from organizations.tenancy import EDIT, OWN, VIEW
 
-from . import choices, durations, extension, lifecycle, number_rules, readiness, succession, summary
+from . import choices, durations, extension, guide, lifecycle, number_rules, readiness, succession, summary
 from .forms import HotlineAddForm, HotlineForm, StateForm
 from .models import Hotline
 
@@ -113,7 +113,7 @@ class HotlineAdmin(ScopedAdmin):
             },
         ),
     )
-    actions_detail = ("change_state", "webhook", "rotate_webhook", "reset_pins")
+    actions_detail = ("guide", "change_state", "webhook", "rotate_webhook", "reset_pins")
 
     # --- what it shows ----------------------------------------------------------------------------------------------
     @admin.display(description=gettext_lazy("number"), ordering="number")
@@ -196,8 +196,8 @@ class HotlineAdmin(ScopedAdmin):
             lifecycle.begin(obj)
 
     def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:
-        """The page of the new number: there stand its texts, and what is still missing."""
-        return HttpResponseRedirect(self.row_url(obj))
+        """The way that begins here, step by step."""
+        return HttpResponseRedirect(self.row_url(obj, "guide"))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Drafts to which nobody ever wrote. Others are retired: what happened on them stays."""
@@ -205,6 +205,26 @@ class HotlineAdmin(ScopedAdmin):
         return allowed and (
             not isinstance(obj, Hotline) or (obj.state == Hotline.State.DRAFT and not obj.conversations.exists())
         )
+
+    @page_action(
+        description=gettext_lazy("Step by step"),
+        icon="checklist",
+        roles=VIEW,
+        shown=lambda hotline: hotline.state != Hotline.State.RETIRED,
+    )
+    def guide(self, request: HttpRequest, row: Hotline) -> HttpResponse:
+        """Everything between a new number and its first reply, with what is done and what is left."""
+        steps = guide.steps(request, row)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Step by step"),
+            "subtitle": row.name,
+            "opts": self.opts,
+            "original": row,
+            "steps": steps,
+            "left": sum(step.standing is guide.Standing.TODO for step in steps),
+        }
+        return TemplateResponse(request, "hotlines/guide.html", context)
 
     @dialog_action(
         description=gettext_lazy("Change state"),

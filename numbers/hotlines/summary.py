@@ -14,7 +14,7 @@ _HOUR = 3600
 
 def sentences(hotline: Hotline) -> list[str]:
     """A few sentences for the people who run the number, in their language."""
-    said = [_state(hotline), _limit(hotline), _delay(hotline)]
+    said = [_state(hotline), limit(hotline), _delay(hotline)]
     if hotline.quiet_from is not None and hotline.quiet_until is not None:
         quiet = {
             "from": time_format(hotline.quiet_from),
@@ -39,15 +39,16 @@ def _state(hotline: Hotline) -> str:
     return said
 
 
-def _limit(hotline: Hotline) -> str:
-    limit = hotline.reply_limit
+def limit(hotline: Hotline) -> str:
+    """How often it answers one sender."""
+    most = hotline.reply_limit
     said = ngettext(
         "A sender gets %(limit)d reply at most in %(window)s, then a block of %(block)s.",
         "A sender gets %(limit)d replies at most in %(window)s, then a block of %(block)s.",
-        limit,
+        most,
     )
     return said % {
-        "limit": limit,
+        "limit": most,
         "window": spoken(hotline.window_hours * _HOUR),
         "block": spoken(hotline.block_hours * _HOUR),
     }

@@ -7,10 +7,12 @@ class RepliesConfig(AppConfig):
     verbose_name = _("Texts")
 
     def ready(self) -> None:
+        from hotlines import guide as way
         from hotlines import lifecycle
         from hotlines.readiness import before_activation
 
-        from . import packs, readiness
+        from . import guide, packs, readiness
 
         lifecycle.at_beginning(packs.copy_to_hotline)
         before_activation(readiness.texts_missing)
+        way.add_step(way.TEXTS, guide.texts)

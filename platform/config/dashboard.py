@@ -130,8 +130,12 @@ def _next_step(request: HttpRequest, card: Today) -> NextStep | None:
         text = _("No hotline yet. Enter the number you rented from your provider.")
         return NextStep(text, *_link(edits, "admin:hotlines_hotline_add", _("Add a hotline")))
     if not card.active:
-        text = _("No hotline is active, so nobody is answered. Open one and choose “Change state”.")
-        return NextStep(text, *_link(edits, "admin:hotlines_hotline_changelist", _("Open the hotlines")))
+        text = _("No hotline is active, so nobody is answered. What is left to do stands on one page.")
+        first = Hotline.objects.filter(organization=organization).exclude(state=Hotline.State.RETIRED).order_by("-pk")
+        row = first.first()
+        if row is None or not edits:
+            return NextStep(text, *_link(edits, "admin:hotlines_hotline_changelist", _("Open the hotlines")))
+        return NextStep(text, reverse("admin:hotlines_hotline_guide", args=(row.pk,)), _("Step by step"))
     if not Conversation.objects.filter(organization=organization).exists():
         text = _(
             "Nobody has written yet. Give the webhook address of your hotline to the provider, then text the number "

@@ -123,10 +123,6 @@ class _Links:
 
 
 class KeysetChangeList(ChangeList):
-    def get_ordering(self, request: HttpRequest, queryset: Any) -> Any:  # noqa: ARG002  Django's signature
-        admin: Any = self.model_admin
-        return [f"-{admin.newest_by}", "-pk"]
-
     def get_results(self, request: HttpRequest) -> None:
         admin: Any = self.model_admin
         place = Place.read(request.GET.get(PAGE_VAR, ""))
@@ -160,3 +156,6 @@ class KeysetAdmin(ReadOnlyAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return KeysetChangeList
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:  # noqa: ARG002  Django's signature
+        return (f"-{self.newest_by}", "-pk")

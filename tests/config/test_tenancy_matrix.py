@@ -108,6 +108,7 @@ GET: dict[str, str] = {
     "hotlines_hotline_history": _ROW,
     "hotlines_hotline_delete": _NEVER_ROW,
     "hotlines_hotline_change_state": "200 200 403 404 404 302 200",
+    "hotlines_hotline_guide": "200 200 200 404 404 302 200",
     "hotlines_hotline_webhook": "200 403 403 404 404 302 200",
     "hotlines_hotline_rotate_webhook": "200 403 403 404 404 302 200",
     "hotlines_hotline_reset_pins": "200 403 403 404 404 302 200",

@@ -47,7 +47,7 @@ def added(tenant: Tenant, **changes: Any) -> Hotline:
     response = signed_in(tenant.editor).post(reverse("admin:hotlines_hotline_add"), fields)
     assert response.status_code == 302, response.context["errors"]
     hotline = Hotline.objects.get(number=fields["number"])
-    assert response["Location"] == page(hotline)
+    assert response["Location"] == page(hotline, "guide")
     hotline.day_budget, hotline.month_budget = 20, 200
     hotline.save()
     return hotline

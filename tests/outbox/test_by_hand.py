@@ -16,7 +16,7 @@ from tests.outbox.carrier import Carrier, written
 from tests.outbox.test_concurrency import at_once
 from tests.world import World
 
-from conversations import blocks
+from conversations import blocks, testers
 from conversations.models import Block, Conversation, Message, Reply
 from hotlines.models import Hotline
 from outbox import by_hand, release, send
@@ -183,6 +183,25 @@ def test_two_who_write_at_once_write_two_replies_or_one(world: World, hotline: H
     slots = list(Reply.objects.order_by("slot").values_list("slot", flat=True))
     assert slots == [*range(1, len(slots) + 1)]
     assert conversation().slots_used == len(slots) <= 3
+
+
+# --- a text to oneself, before anybody is answered --------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("state", "tester", "leaves"),
+    [("draft", True, True), ("silent", True, True), ("draft", False, False), ("retired", True, False)],
+)
+def test_a_number_that_answers_nobody_sends_a_tester_what_a_person_writes(
+    world: World, carrier: Carrier, state: str, tester: bool, leaves: bool
+) -> None:
+    hotline = world.north.hotline
+    Hotline.objects.filter(pk=hotline.pk).update(state=state)
+    assert written(Hotline.objects.get(pk=hotline.pk)) is None
+    row = Conversation.objects.get()
+    testers.mark(row, tester=tester)
+    row.refresh_from_db()
+    with contextlib.nullcontext() if leaves else pytest.raises(ValidationError, match="not active"):
+        by_hand.write(row, "Un essai.")
+    assert sent(carrier) == ["Un essai."] * leaves
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------

@@ -83,6 +83,9 @@ class Account(models.Model):
     #: The claim of the reply that is the attempt under way.
     attempt = models.UUIDField(null=True, editable=False)
     unanswered_told_at = models.DateTimeField(null=True, editable=False)
+    #: When somebody last had the connection tested, and whether nothing was wrong; empty since the credentials changed.
+    examined_at = models.DateTimeField(null=True, editable=False)
+    examined_right = models.BooleanField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ScopedQuerySet.as_manager()
