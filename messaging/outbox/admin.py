@@ -23,7 +23,7 @@ from hotlines.choices import language_name
 from organizations.scoped_admin import DialogForm, ReadOnlyAdmin, ScopedRelatedFilter, dialog_action
 from organizations.tenancy import EDIT
 from replies import choosing
-from replies.admin import CountedTextarea
+from replies.counting import CountedTextarea
 from replies.models import Purpose
 from shield import sentences
 from shield.models import Alert, LevelChange

@@ -9,7 +9,10 @@ class OutboxConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_migrate
 
-        from . import restored, settle, sweeps
+        from hotlines import extension
+
+        from . import comparing, restored, settle, sweeps
 
         post_migrate.connect(restored.begin, sender=self, dispatch_uid="outbox.restored.begin")
+        extension.add_panel(comparing.PANEL)
         sweeps.add(sweeps.Sweep(settle.settle_unknown, every=60.0, aside=True))

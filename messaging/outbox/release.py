@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -122,6 +123,7 @@ def _plan(reply: Reply, now: datetime.datetime, texts: Sequence[ReplyTemplate], 
     wanted = {
         "state": ReplyState.RELEASED,
         "language": choice.language,
+        "arm": choice.template.arm if choice.compared and choice.template is not None else "",
         "text_sealed": vault.seal(choice.text, reply.place, datakeys.Purpose.TEXT, datakeys.month(now)),
         "segments": size,
         "detail": "",
@@ -167,6 +169,11 @@ def _known_of(reply: Reply) -> tuple[str, str]:
         return "", ""
 
 
+def coin(conversation: Conversation) -> bool:
+    """Which of two texts that are compared a sender gets: by chance, and the same in every episode."""
+    return bool(hashlib.blake2b(conversation.uuid.bytes, digest_size=1, person=b"text arm").digest()[0] & 1)
+
+
 def _by_hand(reply: Reply) -> choosing.Choice | None:
     """What a person wrote; None where its key is gone."""
     text = vault.read_or_none(reply, "text")
@@ -185,6 +192,7 @@ def _choose(
         number=number_of(sender),
         texts=texts,
         shortest=shortest,
+        coin=coin(reply.conversation),
     )
 
 

@@ -10,17 +10,21 @@ from django.db.models import Q, QuerySet
 from hotlines.models import Hotline
 
 from . import languages, lint, segments
-from .models import Purpose, ReplyTemplate
+from .models import Arm, Purpose, ReplyTemplate
 
 
 @dataclass(frozen=True)
 class Choice:
-    """`language_seen` is the language the message itself showed, or "" where it showed none; `template` is the row."""
+    """`language_seen` is the language the message itself showed, or "" where it showed none; `template` is the row.
+
+    `compared` says that other senders get another text in its place, to see which does better.
+    """
 
     text: str
     language: str
     language_seen: str = ""
     template: ReplyTemplate | None = field(default=None, compare=False)
+    compared: bool = False
 
 
 def texts_of(hotline: Hotline) -> Sequence[ReplyTemplate]:
@@ -29,9 +33,9 @@ def texts_of(hotline: Hotline) -> Sequence[ReplyTemplate]:
 
 
 def query(hotline: Hotline) -> QuerySet[ReplyTemplate]:
-    """Those of `texts_of`, for who needs more of them."""
+    """Those of `texts_of`, for who needs more of them; what waits for approval is none of them."""
     places = Q(hotline=hotline) | Q(hotline__isnull=True)
-    return ReplyTemplate.objects.filter(places, organization=hotline.organization_id)
+    return ReplyTemplate.objects.filter(places, organization=hotline.organization_id, approved=True)
 
 
 def choose(
@@ -44,11 +48,13 @@ def choose(
     number: str | None,
     texts: Sequence[ReplyTemplate] | None = None,
     shortest: bool = False,
+    coin: bool = False,
 ) -> Choice | None:
     """The text for slot `step` in the sender's language, or None where the hotline has no text that can be sent.
 
     `texts` are those of `texts_of`, where many replies of a hotline are chosen at once. `shortest` prefers fewer
-    segments to the better place: the hotline's text or the organization's, whichever costs less.
+    segments to the better place: the hotline's text or the organization's, whichever costs less. `coin` is which of two
+    texts that are compared he gets; the same for a sender every time.
 
     His language comes before the purpose: a reply that he reads before a last reply that he does not. `final` and
     `help` without a text use the reply's. `written` is his message, `number` his number in E.164 or None.
@@ -63,10 +69,21 @@ def choose(
         by_place.setdefault((template.language, template.purpose), []).append(template)
     for language in ladder:
         for wanted in purposes:
-            if fitting := by_place.get((language, wanted)):
-                template = _best(fitting, step, shortest=shortest)
-                return Choice(lint.normalized(template.text), language, seen or "", template)
+            fitting = by_place.get((language, wanted), [])
+            if plain := [template for template in fitting if template.arm == Arm.A]:
+                template = _best(plain, step, shortest=shortest)
+                rival = None if shortest else _rival(template, fitting, step)
+                chosen = rival if rival is not None and coin else template
+                return Choice(lint.normalized(chosen.text), language, seen or "", chosen, compared=rival is not None)
     return None
+
+
+def _rival(template: ReplyTemplate, fitting: Iterable[ReplyTemplate], step: int) -> ReplyTemplate | None:
+    """What a first reply is compared with; in a raid nothing is, because whoever costs less is sent."""
+    if step != 1:
+        return None
+    same = (rival for rival in fitting if rival.arm == Arm.B and rival.hotline_id == template.hotline_id)
+    return next(same, None)
 
 
 def _best(templates: Iterable[ReplyTemplate], step: int, *, shortest: bool) -> ReplyTemplate:

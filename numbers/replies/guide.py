@@ -19,7 +19,7 @@ from .models import Purpose, ReplyTemplate
 def texts(_request: HttpRequest, hotline: Hotline) -> Step:
     """Which of its languages have a reply, and which texts nobody has read who speaks them from childhood."""
     found = ReplyTemplate.objects.filter(
-        Q(hotline=hotline) | Q(hotline=None), organization=hotline.organization_id, purpose=Purpose.REPLY
+        Q(hotline=hotline) | Q(hotline=None), organization=hotline.organization_id, purpose=Purpose.REPLY, approved=True
     )
     rows = list(found.values_list("language", "text"))
     there = {language for language, _text in rows}

@@ -3,9 +3,12 @@ from __future__ import annotations
 import uuid
 from typing import ClassVar
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from hotlines import succession
@@ -33,6 +36,11 @@ class Purpose(models.TextChoices):
 TOLD_TO_SENDERS = frozenset({Purpose.REPLY, Purpose.FINAL, Purpose.HELP, Purpose.VOICE})
 
 
+class Arm(models.TextChoices):
+    A = "a", _("A")
+    B = "b", _("B, to compare")
+
+
 class ReplyTemplate(models.Model):
     """One text of a hotline, or of an organization as default for its hotlines, in one language."""
 
@@ -56,7 +64,18 @@ class ReplyTemplate(models.Model):
         help_text=_("1 is the first reply of an episode. A step without a text uses the step before it."),
     )
     language = models.CharField(_("language"), max_length=12)
+    arm = models.CharField(
+        _("version"),
+        max_length=1,
+        choices=Arm,
+        default=Arm.A,
+        db_default=Arm.A,
+        help_text=_("A text B is sent to every second sender in place of the text A, so that the two can be compared."),
+    )
     text = models.TextField(_("text"), validators=[validate_text])
+    #: Whether it is sent; not before a second person has read it, where the organization wants that.
+    approved = models.BooleanField(default=True, db_default=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = ScopedQuerySet.as_manager()
@@ -67,17 +86,21 @@ class ReplyTemplate(models.Model):
         ordering: ClassVar = ["hotline", "purpose", "step", "language"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["hotline", "purpose", "step", "language"],
+                fields=["hotline", "purpose", "step", "language", "arm"],
                 condition=models.Q(hotline__isnull=False),
                 name="template_once_per_hotline",
             ),
             models.UniqueConstraint(
-                fields=["organization", "purpose", "step", "language"],
+                fields=["organization", "purpose", "step", "language", "arm"],
                 condition=models.Q(hotline__isnull=True),
                 name="template_once_per_organization",
             ),
             models.CheckConstraint(condition=models.Q(step__gte=1, step__lte=MAX_REPLY_LIMIT), name="template_step"),
             models.CheckConstraint(condition=~models.Q(text=""), name="template_not_empty"),
+            models.CheckConstraint(
+                condition=models.Q(arm="a") | models.Q(arm="b", purpose="reply", step=1),
+                name="template_compared_if_first",
+            ),
             models.CheckConstraint(
                 condition=models.Q(purpose__in=["reply", "final", "help", "voice", "notice", "suspended"]),
                 name="template_purpose_known",
@@ -89,6 +112,8 @@ class ReplyTemplate(models.Model):
 
     def clean(self) -> None:
         """What is sent or spoken must not tell a raid where to go on."""
+        if self.arm == Arm.B and (self.purpose != Purpose.REPLY or self.step != 1):
+            raise ValidationError({"arm": _("Only first replies can be compared: what follows depends on them.")})
         if self.purpose in TOLD_TO_SENDERS and self.organization_id:
             named = succession.named_in(self.text, self.organization_id)
             if named is not None:
@@ -133,3 +158,48 @@ class Recording(models.Model):
 
     def __str__(self) -> str:
         return str(self.uuid)
+
+
+class TextVersion(models.Model):
+    """What a text was, is or may become, and who wrote it and who read it."""
+
+    class State(models.TextChoices):
+        WAITS = "waits", _("waits for approval")
+        USED = "used", _("used")
+        REFUSED = "refused", _("refused")
+
+    template = models.ForeignKey(ReplyTemplate, models.CASCADE, related_name="versions")
+    text = models.TextField(_("text"))
+    state = models.CharField(_("state"), max_length=7, choices=State)
+    written_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("written by")
+    )
+    written_at = models.DateTimeField(_("written"), default=timezone.now)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("read by")
+    )
+    decided_at = models.DateTimeField(null=True)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("version of a text")
+        verbose_name_plural = _("versions of a text")
+        ordering: ClassVar = ["-pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["template"], condition=models.Q(state="waits"), name="version_one_waits_per_text"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["waits", "used", "refused"]), name="version_state_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(decided_by__isnull=True)
+                | models.Q(written_by__isnull=True)
+                | ~models.Q(state="used")
+                | ~models.Q(decided_by=models.F("written_by")),
+                name="version_read_by_another",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_state_display()}: {self.text[:40]}"

@@ -9,7 +9,7 @@ from hotlines.choices import language_name
 from hotlines.models import Hotline
 
 from .languages import base
-from .models import Purpose, ReplyTemplate
+from .models import Arm, Purpose, ReplyTemplate
 
 
 def texts_missing(hotline: Hotline) -> list[str]:
@@ -19,6 +19,8 @@ def texts_missing(hotline: Hotline) -> list[str]:
         Q(hotline=hotline) | Q(hotline__isnull=True),
         organization=hotline.organization_id,
         purpose=Purpose.REPLY,
+        arm=Arm.A,
+        approved=True,
         language__in=tags,
     )
     if found.exists():

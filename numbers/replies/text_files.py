@@ -14,13 +14,14 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from hotlines.choices import language_name
 from hotlines.models import Hotline
 
-from . import lint, packs
-from .models import Purpose, ReplyTemplate
+from . import lint, packs, versions
+from .models import Arm, Purpose, ReplyTemplate
 
 #: Bytes that a file may have; all texts of a number are some 5 kB.
 LARGEST = 200_000
@@ -71,37 +72,40 @@ def read(content: bytes) -> dict[Place, str]:
     return found
 
 
-def apply(hotline: Hotline, tag: str, texts: dict[Place, str]) -> Applied:
-    """Write the texts of a file. Raises `ValidationError` where one may not be sent, and then changes nothing."""
+def apply(hotline: Hotline, tag: str, texts: dict[Place, str], author: Any = None) -> Applied:
+    """Write the texts of a file, or have them approved first.
+
+    Raises `ValidationError` where one may not be sent, and then changes nothing.
+    """
     counted = {"added": 0, "changed": 0, "same": 0}
     with transaction.atomic():
         Hotline.objects.select_for_update(no_key=True).get(pk=hotline.pk)
-        rows = {(row.purpose, row.step): row for row in ReplyTemplate.objects.filter(hotline=hotline, language=tag)}
+        rows = {(row.purpose, row.step): row for row in _rows(hotline, tag)}
         for (purpose, step), text in texts.items():
             row = rows.get((purpose, step))
             if row is None:
-                row = ReplyTemplate(
-                    organization_id=hotline.organization_id, hotline=hotline, purpose=purpose, step=step, language=tag
-                )
+                row = versions.new(hotline, tag, purpose, step)
                 counted["added"] += 1
             elif row.text == text:
                 counted["same"] += 1
                 continue
             else:
                 counted["changed"] += 1
-            row.text = text
             try:
-                row.full_clean()
+                versions.write(row, text, author)
             except ValidationError as error:
                 told = [f"{purpose} {step}: {said}" for said in error.messages]
                 raise ValidationError([*told, _("Nothing was changed.")], code="texts") from error
-            row.save()
     return Applied(**counted)
 
 
 def _texts(hotline: Hotline, tag: str) -> dict[Place, str]:
-    rows = ReplyTemplate.objects.filter(hotline=hotline, language=tag)
-    return {(Purpose(row.purpose), row.step): row.text for row in rows}
+    return {(Purpose(row.purpose), row.step): row.text for row in _rows(hotline, tag)}
+
+
+def _rows(hotline: Hotline, tag: str) -> QuerySet[ReplyTemplate]:
+    """A translator gets the texts A; those that are compared with them are written on their page."""
+    return ReplyTemplate.objects.filter(hotline=hotline, language=tag, arm=Arm.A)
 
 
 def _lines(hotline: Hotline, tag: str, source: dict[Place, str], there: dict[Place, str]) -> Iterator[str]:

@@ -88,6 +88,7 @@ class OrganizationAdmin(ScopedAdmin):
         (None, {"fields": ("name",)}),
         (_("Clock and alerts"), {"fields": ("time_zone", "alert_email")}),
         (_("What all numbers together may spend"), {"fields": ("day_budget", "month_budget")}),
+        (_("Texts"), {"fields": ("texts_need_approval",)}),
         (_("Evidence"), {"fields": ("evidence_recipient",)}),
     )
 

@@ -157,5 +157,5 @@ class KeysetAdmin(ReadOnlyAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return KeysetChangeList
 
-    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:  # noqa: ARG002  Django's signature
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return (f"-{self.newest_by}", "-pk")

@@ -56,6 +56,13 @@ class Organization(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
+    texts_need_approval = models.BooleanField(
+        _("a second person approves texts"),
+        default=False,
+        db_default=False,
+        help_text=_("A changed text is sent only after somebody else has read it; until then the old one is."),
+    )
+
     objects = OrganizationQuerySet.as_manager()
 
     class Meta:

@@ -125,6 +125,10 @@ GET: dict[str, str] = {
     "replies_replytemplate_history": _ROW,
     "replies_replytemplate_delete": "200 200 403 404 404 302 200",
     "replies_replytemplate_segments": "405 405 405 405 405 302 405",
+    "replies_replytemplate_desk": "200 200 200 404 404 302 200",
+    "replies_replytemplate_approve": "200 200 403 404 404 302 200",
+    "replies_replytemplate_refuse": "200 200 403 404 404 302 200",
+    "replies_replytemplate_again": "405 405 405 405 405 302 405",
     "replies_replytemplate_text_file": "200 200 200 404 404 302 200",
     "replies_replytemplate_of_kind": "405 405 405 405 405 302 405",
     "conversations_conversation_changelist": _LIST,
@@ -253,7 +257,9 @@ def address(name: str, planted: Planted, pk: int | None = None) -> str:
         "letter",
     }:
         return reverse(f"admin:{route}")
-    if route == "replies_replytemplate_text_file":
+    if route == "replies_replytemplate_again":
+        return reverse(f"admin:{route}", args=(pk or planted.template.pk, 987654))
+    if route in {"replies_replytemplate_text_file", "replies_replytemplate_desk"}:
         return reverse(f"admin:{route}", args=(pk or planted.north.hotline.pk, "fr"))
     if route == "replies_replytemplate_of_kind":
         return reverse(f"admin:{route}", args=(pk or planted.north.hotline.pk,))

@@ -26,7 +26,7 @@ from partners import events
 from partners.models import Endpoint, Event
 from privacy.models import DataKey, Pepper
 from providers.models import GatewayLife, LogReading
-from replies.models import Recording, ReplyTemplate
+from replies.models import Recording, ReplyTemplate, TextVersion
 from rights.models import DataRequest
 from shield.models import Alert, Detachment, HotlineLevel, Intake, LevelChange, Spending
 from simulator.models import Line, PhoneText
@@ -246,6 +246,12 @@ def reading_of(rows: Rows) -> LogReading:
     return LogReading.objects.create(account=account, identity=b"i" * 16, inbound_until=NOW)
 
 
+def version(rows: Rows) -> TextVersion:
+    return TextVersion.objects.create(
+        template=rows.template, text="Autre.", state="waits", written_by=rows.world.north.owner
+    )
+
+
 def two_defaults(rows: Rows) -> None:
     for _ in range(2):
         again(rows.template, hotline=None)
@@ -391,6 +397,10 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
         recording(rows), uuid=recording(rows).uuid, template=rows.world.south.hotline.reply_templates.first()
     ),
     "Recording.template": lambda rows: again(recording(rows)),
+    "template_compared_if_first": lambda rows: set_to(rows.template, arm="b", step=2),
+    "version_one_waits_per_text": lambda rows: again(version(rows)),
+    "version_state_known": lambda rows: set_to(version(rows), state="odd"),
+    "version_read_by_another": lambda rows: set_to(version(rows), state="used", decided_by=rows.world.north.owner),
     "template_purpose_known": lambda rows: set_to(rows.template, purpose="poem"),
     # conversations
     "conversation_once_per_sender": lambda rows: again(rows.conversation),

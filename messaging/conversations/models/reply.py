@@ -55,6 +55,8 @@ class Reply(models.Model):
     text_sealed = models.BinaryField(null=True)
     #: Whether a person wrote the text, which is then there before the reply is released.
     by_hand = models.BooleanField(default=False, db_default=False)
+    #: Which of two texts that are compared was sent; "" where none were.
+    arm = models.CharField(max_length=1, blank=True, default="", db_default="")
     segments = models.SmallIntegerField(_("segments"), null=True)
     attempts = models.SmallIntegerField(_("attempts"), default=0)
     #: The number that stood in for the hotline's in its last attempt; null where that was its own.

@@ -35,6 +35,8 @@
       asked = new AbortController();
       const body = new FormData();
       body.set("text", area.value);
+      const hotline = document.querySelector("[data-hotline]")?.dataset.hotline ?? document.querySelector("[name=hotline]")?.value;
+      if (hotline) body.set("hotline", hotline);
       body.set("csrfmiddlewaretoken", document.querySelector("input[name=csrfmiddlewaretoken]").value);
       try {
         const answer = await fetch(box.dataset.counted, { method: "POST", body, signal: asked.signal });
@@ -50,6 +52,16 @@
       area.focus();
     };
 
+    // As the sender's phone shows it: line breaks, the direction of its writing, and how long it looks there.
+    const look = () => {
+      const bubble = box.querySelector("[data-bubble]");
+      bubble.textContent = area.value;
+      bubble.parentElement.hidden = !area.value;
+    };
+
+    look();
+    area.addEventListener("input", look);
+    document.querySelector("select[name=hotline]")?.addEventListener("change", () => area.value && ask());
     area.addEventListener("input", () => {
       clearTimeout(timer);
       timer = setTimeout(ask, PAUSE);
