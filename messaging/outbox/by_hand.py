@@ -81,10 +81,12 @@ class _Next:
 def _look(row: Conversation, now: datetime.datetime, *, lock: bool = False) -> Reply | _Next:
     """The reply that waits, or what one more would be."""
     _refuse(row, now)
-    waiting = Reply.objects.filter(conversation=row, state__in=Reply.WAITING).order_by("slot", "pk")
+    # One that is being sent may be refused for now, and then waits again.
+    unsent = (*Reply.WAITING, ReplyState.CLAIMED)
+    waiting = Reply.objects.filter(conversation=row, state__in=unsent).order_by("slot", "pk")
     found = (waiting.select_for_update(of=("self",)) if lock else waiting).first()
     if found is not None:
-        if found.state == ReplyState.RELEASED:
+        if found.state != ReplyState.PENDING:
             raise ValidationError(_("A reply is about to leave. Look again in a minute."), code="leaving")
         return found
     if row.blocked_until is not None and now < row.blocked_until:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -111,11 +112,15 @@ def leaving(_world: World) -> None:
     Reply.objects.update(state="released", text_sealed=b"x")
 
 
+def being_sent(_world: World) -> None:
+    Reply.objects.update(state="claimed", text_sealed=b"x", claimed_at=timezone.now(), claim_token=uuid.uuid4())
+
+
 def erased(_world: World) -> None:
     Conversation.objects.update(sender_sealed=None)
 
 
-@pytest.mark.parametrize("done", [stopped, blocked, blocked_everywhere, silent, leaving, erased])
+@pytest.mark.parametrize("done", [stopped, blocked, blocked_everywhere, silent, leaving, being_sent, erased])
 def test_it_is_refused_in_words_and_nothing_changes(
     world: World, hotline: Hotline, done: Callable[[World], None]
 ) -> None:
