@@ -12,6 +12,7 @@ pip      = $(python) -m pip install --quiet --disable-pip-version-check --requir
 secret   = $(DATA)/secret.key
 master   = $(DATA)/master.key
 sources  = manage.py platform numbers messaging tests
+languages  = fr es de ar
 catalogues = $(shell find platform numbers messaging -name 'django*.po')
 
 # What a shell has set for a real installation, its database above all, must not reach a demo or a tool.
@@ -80,7 +81,7 @@ lock: $(VENV)/development.stamp ## Lock requirements/*.in with hashes, for every
 	done
 
 messages: $(VENV)/development.stamp ## Collect texts to translate, and compile the translations
-	@$(tool_environment) $(manage) makemessages --verbosity 0 --locale fr --no-obsolete --add-location file \
+	@$(tool_environment) $(manage) makemessages --verbosity 0 $(addprefix --locale ,$(languages)) --no-obsolete --add-location file \
 		--ignore $(VENV) --ignore var --ignore tests
 	@# Without dates, so that nothing changes where no text did.
 	@sed -i -e '/^"POT-Creation-Date:/d' -e '/^"Report-Msgid-Bugs-To:/d' $(catalogues)

@@ -43,7 +43,8 @@ def languages(besides: Iterable[str] = ()) -> list[tuple[str, str]]:
 @functools.cache
 def _countries() -> dict[str, dict[str, str]]:
     data = tomllib.loads((Path(__file__).parent / "countries.toml").read_text(encoding="utf-8"))
-    return {code: {"en": english, "fr": french} for code, (english, french) in data.items()}
+    languages = data.pop("languages")
+    return {code: dict(zip(languages, names, strict=True)) for code, names in data.items()}
 
 
 def country_name(code: str) -> str:
@@ -51,7 +52,7 @@ def country_name(code: str) -> str:
     names = _countries().get(code)
     if names is None:
         return code
-    name = names["fr" if (get_language() or "").startswith("fr") else "en"]
+    name = names.get((get_language() or "").partition("-")[0], names["en"])
     return f"{name} (+{phonenumbers.country_code_for_region(code)})"
 
 

@@ -2,39 +2,54 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-#: Seconds of a unit, by every way to write it in English and French.
-_UNITS = {
-    "s": 1,
-    "sec": 1,
-    "second": 1,
-    "seconds": 1,
-    "seconde": 1,
-    "secondes": 1,
-    "min": 60,
-    "mn": 60,
-    "minute": 60,
-    "minutes": 60,
-    "h": 3600,
-    "hour": 3600,
-    "hours": 3600,
-    "heure": 3600,
-    "heures": 3600,
-    "d": 86_400,
-    "day": 86_400,
-    "days": 86_400,
-    "j": 86_400,
-    "jour": 86_400,
-    "jours": 86_400,
+#: Seconds of a unit, by the ways to write it short; the whole words are those of the translations.
+_SHORT = {
+    **dict.fromkeys(("s", "sec", "sek", "seg", "ث"), 1),
+    **dict.fromkeys(("min", "mn", "د"), 60),
+    **dict.fromkeys(("h", "std", "س"), 3600),
+    **dict.fromkeys(("d", "j", "t", "ي"), 86_400),
 }
-_PART = re.compile(r"\s*([0-9]{1,7})\s*([a-z]+)\.?\s*(?:,|et|and)?", re.ASCII | re.IGNORECASE)
+#: Plural forms change at these numbers, in the languages of the interface.
+_COUNTS = (*range(13), 20, 21, 99, 100, 101, 102, 103, 111)
+_PART = re.compile(r"\s*([0-9]{1,7})\s*([^\s\d,.]+)\.?\s*(?:,|\b(?:et|and|y|und|و)\b)?", re.IGNORECASE)
+
+
+@functools.cache
+def _units() -> dict[str, int]:
+    """Seconds of a unit, by every way to write it in any language of the interface."""
+    found = dict(_SHORT)
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            for seconds in (1, 60, 3600, 86_400):
+                words = (_counted(count, seconds) for count in _COUNTS)
+                found |= dict.fromkeys((_unit_in(word) for word in words), seconds)
+    return found
+
+
+def _unit_in(words: str) -> str:
+    return re.sub(r"[0-9\s]+", "", words).casefold()
+
+
+def _counted(count: int, seconds: int) -> str:
+    """`3 hours`, in the reader's language."""
+    words = {
+        86_400: ngettext("%(count)d day", "%(count)d days", count),
+        3600: ngettext("%(count)d hour", "%(count)d hours", count),
+        60: ngettext("%(count)d minute", "%(count)d minutes", count),
+        1: ngettext("%(count)d second", "%(count)d seconds", count),
+    }
+    return words[seconds] % {"count": count}
 
 
 def parse(text: str) -> int:
@@ -42,9 +57,9 @@ def parse(text: str) -> int:
     seconds, position = 0, 0
     while position < len(text.rstrip()):
         part = _PART.match(text, position)
-        if part is None or part[2].lower() not in _UNITS:
+        if part is None or part[2].casefold() not in _units():
             raise ValueError(text)
-        seconds += int(part[1]) * _UNITS[part[2].lower()]
+        seconds += int(part[1]) * _units()[part[2].casefold()]
         position = part.end()
     if not position:
         raise ValueError(text)
@@ -56,13 +71,9 @@ def spoken(seconds: int) -> str:
     days, rest = divmod(seconds, 86_400)
     hours, rest = divmod(rest, 3600)
     minutes, rest = divmod(rest, 60)
-    parts = [
-        ngettext("%(count)d day", "%(count)d days", days) % {"count": days} if days else "",
-        ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours} if hours else "",
-        ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes} if minutes else "",
-        ngettext("%(count)d second", "%(count)d seconds", rest) % {"count": rest} if rest else "",
-    ]
-    return " ".join(part for part in parts if part) or _("none")
+    counts = ((days, 86_400), (hours, 3600), (minutes, 60), (rest, 1))
+    parts = [_counted(count, unit) for count, unit in counts if count]
+    return " ".join(parts) or _("none")
 
 
 class DurationField(forms.IntegerField):

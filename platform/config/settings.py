@@ -13,7 +13,6 @@ from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 env = environ.FileAwareEnv()
@@ -79,6 +78,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "privacy",
     "organizations",
     "hotlines",
@@ -109,6 +109,7 @@ MIDDLEWARE = [
     "config.headers.PolicyMiddleware",
     "config.sessions.SessionLimits",
     "allauth.account.middleware.AccountMiddleware",
+    "config.devices.RememberDevice",
     "config.second_factor.RequireSecondFactor",
 ]
 ROOT_URLCONF = "config.urls"
@@ -281,7 +282,8 @@ EMAIL_TIMEOUT = 10
 
 # --- language and time ----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = setting("LANGUAGE", "fr")
-LANGUAGES = [("fr", _("French")), ("en", _("English"))]
+#: Each by its own name: who looks for his language may not read the others.
+LANGUAGES = [("fr", "français"), ("en", "English"), ("es", "español"), ("de", "Deutsch"), ("ar", "العربية")]
 LOCALE_PATHS = [BASE_DIR / "platform/config/locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True

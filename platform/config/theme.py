@@ -47,7 +47,12 @@ UNFOLD: dict[str, Any] = {
     ],
     "STYLES": [lambda _request: static("paravent/admin.css")],
     "SCRIPTS": [lambda _request: static("paravent/admin.js")],
-    "ACCOUNT": {"navigation": [{"title": _("Second factor"), "link": reverse_lazy("mfa_index")}]},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Second factor"), "link": reverse_lazy("mfa_index")},
+            {"title": _("Where you are signed in"), "link": reverse_lazy("usersessions_list")},
+        ]
+    },
     "BORDER_RADIUS": "8px",
     "COLORS": {
         "primary": {
@@ -95,6 +100,7 @@ UNFOLD: dict[str, Any] = {
                 "title": _("People"),
                 "items": [
                     _item(_("Organization"), "groups", "organizations_organization"),
+                    _item(_("Trail"), "history", "organizations_trail"),
                     _item(_("Members"), "badge", "organizations_member"),
                     _item(_("Invitations"), "person_add", "organizations_invitation"),
                     _item(_("Users"), "person", "auth_user"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -22,7 +23,7 @@ from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from . import members
+from . import members, trail_admin  # noqa: F401  the page of the trail registers itself
 from .models import Invitation, Member, Organization
 from .scoped_admin import ScopedAdmin, ScopedForm, access
 from .tenancy import OWN
@@ -37,6 +38,7 @@ admin.site.unregister(Group)
 # allauth's raw rows; a person's second factors have pages of their own.
 admin.site.unregister(Authenticator)
 admin.site.unregister(EmailAddress)
+admin.site.unregister(UserSession)
 
 
 @admin.register(User)

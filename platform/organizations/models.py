@@ -166,3 +166,23 @@ class Invitation(models.Model):
     @property
     def expires_at(self) -> datetime.datetime:
         return self.created_at + self.LASTS
+
+
+class Trail(models.Model):
+    """To which organization an entry of the admin's log belongs (`organizations.trail`)."""
+
+    entry = models.OneToOneField("admin.LogEntry", models.CASCADE, related_name="trail")
+    organization = models.ForeignKey(
+        Organization, models.CASCADE, related_name="+", db_index=False, verbose_name=_("organization")
+    )
+    at = models.DateTimeField(_("at"))
+
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("entry of the trail")
+        verbose_name_plural = _("trail")
+        indexes: ClassVar = [models.Index(fields=["organization", "-at"], name="trail_latest")]
+
+    def __str__(self) -> str:
+        return self.entry.object_repr

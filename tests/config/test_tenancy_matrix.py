@@ -23,7 +23,7 @@ from tests.planted import (
 )
 
 from hotlines.models import Hotline
-from organizations.models import Member
+from organizations.models import Member, Trail
 from privacy import datakeys
 
 
@@ -52,6 +52,7 @@ OBJECTS: dict[str, Target] = {
     "evidence_reveal": lambda p: p.reveal,
     "evidence_export": lambda p: p.export,
     "shield_alert": lambda p: p.alert,
+    "organizations_trail": lambda p: Trail.objects.filter(organization=p.north.organization).latest("pk"),
     "shield_levelchange": lambda p: p.change,
     "partners_endpoint": lambda p: p.endpoint,
     "partners_delivery": lambda p: p.delivery,
@@ -152,6 +153,11 @@ GET: dict[str, str] = {
     "evidence_export_approve": "200 403 403 404 404 302 200",
     "evidence_export_take": "200 200 403 404 404 302 200",
     "evidence_export_zip": "403 403 403 404 404 302 403",
+    "organizations_trail_changelist": "200 403 403 200 403 302 200",
+    "organizations_trail_add": "403 403 403 403 403 302 403",
+    "organizations_trail_change": "200 404 404 404 404 302 200",
+    "organizations_trail_history": "200 404 404 404 404 302 200",
+    "organizations_trail_delete": "403 404 404 404 404 302 403",
     "evidence_reveal_changelist": "200 403 403 200 403 302 200",
     "evidence_reveal_add": "403 403 403 403 403 302 403",
     "evidence_reveal_change": "200 404 404 404 404 302 200",

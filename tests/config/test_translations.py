@@ -16,6 +16,7 @@ from django.utils import translation
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUES = sorted(ROOT.glob("[pnm]*/*/locale/*/LC_MESSAGES/django.po"))
+LANGUAGES = ("fr", "es", "de", "ar")
 PLACEHOLDER = re.compile(r"%\([a-z_]+\)[sd]|%[sd]|\{[a-z_]*\}|<[^>]*>")
 needs_gettext = pytest.mark.skipif(shutil.which("xgettext") is None, reason="the Debian package gettext is not here")
 
@@ -43,7 +44,8 @@ def collect(folder: Path, *command: str) -> None:
         "PARAVENT_SECRET_KEY": "only-for-this-0123456789abcdefghijklmnopqrstuvwxyz",
         "PARAVENT_MASTER_KEY": "b25seS1mb3ItdGVzdHMtbWFzdGVyLWtleS0zMmJ5dGU=",
     }
-    arguments = [sys.executable, *command, "makemessages", "--locale", "fr", "--no-obsolete", "--verbosity", "0"]
+    languages = [part for language in LANGUAGES for part in ("--locale", language)]
+    arguments = [sys.executable, *command, "makemessages", *languages, "--no-obsolete", "--verbosity", "0"]
     subprocess.run(
         arguments, cwd=folder, env={**inherited, **environment}, check=True, capture_output=True, timeout=120
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import itertools
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -84,7 +85,7 @@ def finds(machine: type[Path], examples: int = 400) -> bool:
 
 @pytest.mark.long
 def test_the_path_holds_under_every_interleaving(path: type[Path]) -> None:
-    play(path, 25)
+    play(path, int(os.environ.get("PARAVENT_TEST_EXAMPLES", "25")))
 
 
 # --- the bugs it must find ------------------------------------------------------------------------------------------
