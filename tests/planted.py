@@ -17,6 +17,7 @@ from tests.world import Tenant, World, build_world, message_fields
 from conversations import blocks
 from conversations.models import Block, Conversation, Message, Reply
 from evidence.models import Export, Reveal
+from hotlines import lifecycle
 from hotlines.models import Account, EndpointPin, Hotline, StateChange
 from organizations.models import Invitation, Member, Organization
 from outbox import sweeps
@@ -114,6 +115,7 @@ def plant() -> Planted:
     endpoint = Endpoint(organization=north.organization, label=f"{CANARY} hook", url="https://hooks.example.org/")
     endpoint.secret = new_secret()
     endpoint.save()
+    lifecycle.make_kind(north.hotline, f"{CANARY} kind")
     template = ReplyTemplate.objects.filter(hotline=north.hotline).first()
     assert template is not None
     for row in (north.organization, north.hotline, conversation, template, block):

@@ -21,8 +21,9 @@ from unfold.widgets import INPUT_CLASSES
 from organizations.scoped_admin import DialogForm, ScopedAdmin, ScopedRelatedFilter, dialog_action, page_action
 from organizations.tenancy import EDIT, OWN, VIEW
 
-from . import choices, durations, extension, guide, lifecycle, number_rules, readiness, succession, summary
+from . import choices, durations, extension, guide, kinds, lifecycle, number_rules, readiness, succession, summary
 from .forms import HotlineAddForm, HotlineForm, StateForm
+from .kind_admin import KindForm
 from .models import Hotline
 
 _STATES = {"draft": "info", "active": "success", "silent": "warning", "suspended": "danger", "retired": "info"}
@@ -41,14 +42,26 @@ _SPELT_OUT = {
 }
 
 
+class KindFilter(admin.SimpleListFilter):
+    title = gettext_lazy("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        names = model_admin.get_queryset(request).order_by().values_list("kind", flat=True).distinct()
+        return sorted(((name, str(kinds.label(name))) for name in names), key=lambda choice: choice[1])
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
 @admin.register(Hotline)
 class HotlineAdmin(ScopedAdmin):
     form = HotlineForm
     change_form_outer_before_template = "hotlines/summary.html"
     change_form_outer_after_template = "hotlines/panels.html"
-    list_display = ("name", "number_isolated", "kind", "state_badge", "languages_named", "organization")
+    list_display = ("name", "number_isolated", "kind_told", "state_badge", "languages_named", "organization")
     list_select_related = ("organization",)
-    list_filter = ("state", "kind", ("organization", ScopedRelatedFilter))
+    list_filter = ("state", KindFilter, ("organization", ScopedRelatedFilter))
     search_fields = ("name", "number")
     add_fieldsets = (
         (
@@ -64,7 +77,7 @@ class HotlineAdmin(ScopedAdmin):
         _LANGUAGES,
     )
     fieldsets = (
-        (None, {"fields": ("organization", "name", "number", "kind", "account", "stand_in")}),
+        (None, {"fields": ("organization", "name", "number", "kind_told", "account", "stand_in")}),
         _LANGUAGES,
         (
             gettext_lazy("How often it answers"),
@@ -113,12 +126,16 @@ class HotlineAdmin(ScopedAdmin):
             },
         ),
     )
-    actions_detail = ("guide", "change_state", "webhook", "rotate_webhook", "reset_pins")
+    actions_detail = ("guide", "change_state", "webhook", "make_kind", "rotate_webhook", "reset_pins")
 
     # --- what it shows ----------------------------------------------------------------------------------------------
     @admin.display(description=gettext_lazy("number"), ordering="number")
     def number_isolated(self, hotline: Hotline) -> str:
         return format_html('<bdi class="pv-phone" dir="ltr">{}</bdi>', hotline.number)
+
+    @admin.display(description=gettext_lazy("kind"), ordering="kind")
+    def kind_told(self, hotline: Hotline) -> str:
+        return hotline.kind_label
 
     @display(description=gettext_lazy("state"), ordering="state", label=_STATES)  # type: ignore[untyped-decorator]
     def state_badge(self, hotline: Hotline) -> tuple[str, str]:
@@ -166,7 +183,7 @@ class HotlineAdmin(ScopedAdmin):
             return ()
         number = () if obj.state == Hotline.State.DRAFT else ("number",)
         money = () if self.may(request, obj, OWN) else _MONEY
-        return (*super().get_readonly_fields(request, obj), "kind", *number, *money)
+        return (*super().get_readonly_fields(request, obj), "kind_told", *number, *money)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in {"quiet_from", "quiet_until"}:
@@ -244,6 +261,23 @@ class HotlineAdmin(ScopedAdmin):
             said += " " + _("%(name)s takes its place.") % {"name": row.successor}
         self.log_change(request, row, f"{said} {data['reason']}".strip())
         return said
+
+    @dialog_action(
+        description=gettext_lazy("Make a kind of it"),
+        title=gettext_lazy("Make a kind of this number"),
+        text=gettext_lazy(
+            "Its limits, delays and texts, as they are now, become a kind that you can choose when you add a number. "
+            "Later changes of this number do not change the kind."
+        ),
+        submit=gettext_lazy("Make a kind of it"),
+        form_class=KindForm,
+        icon="library_add",
+        roles=EDIT,
+    )
+    def make_kind(self, request: HttpRequest, row: Hotline, form: KindForm) -> str:
+        kind = lifecycle.make_kind(row, form.cleaned_data["name"])
+        self.log_addition(request, kind, f"Made of {row}.")
+        return _("“%(name)s” can be chosen as the kind of a new number.") % {"name": kind.name}
 
     @page_action(description=gettext_lazy("Show webhook address"), icon="link", roles=OWN)
     def webhook(self, request: HttpRequest, row: Hotline) -> HttpResponse:

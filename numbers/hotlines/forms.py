@@ -16,9 +16,9 @@ from unfold.widgets import (
 from organizations.scoped_admin import DialogForm, ScopedForm
 from organizations.widgets import CheckboxGroup, RadioGroup
 
-from . import choices, readiness
+from . import choices, kinds, readiness
 from .durations import DurationField
-from .models import Hotline
+from .models import Hotline, OwnKind
 
 _HOUR, _DAY = 3600, 86_400
 
@@ -36,6 +36,11 @@ class HotlineAddForm(ScopedForm):
         widget=UnfoldAdminSelectWidget(),
         help_text=_("For senders whose language is not known or not among these. Active numbers need a text in it."),
     )
+    kind = forms.ChoiceField(
+        label=_("Kind"),
+        widget=UnfoldAdminSelectWidget(),
+        help_text=_("You can make kinds of your own: each number's page offers it."),
+    )
     countries = forms.MultipleChoiceField(
         label=_("Countries answered"),
         widget=UnfoldAdminSelect2MultipleWidget(),
@@ -44,6 +49,9 @@ class HotlineAddForm(ScopedForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "kind" in self.fields:
+            own = OwnKind.objects.for_user(self.request.user).values_list("name", flat=True)
+            self.fields["kind"].choices = [*kinds.LABELS.items(), *((name, name) for name in own.distinct())]  # type: ignore[attr-defined]
         languages = choices.languages([*self.instance.languages, self.instance.default_language])
         for name, options in (
             ("languages", languages),
@@ -54,12 +62,23 @@ class HotlineAddForm(ScopedForm):
                 self.fields[name].choices = options  # type: ignore[attr-defined]
                 self.initial.setdefault(name, getattr(self.instance, name))
 
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        kind, organization = cleaned.get("kind"), getattr(self.instance, "organization_id", None)
+        organization = cleaned["organization"].pk if cleaned.get("organization") else organization
+        known = kind in kinds.LABELS or OwnKind.objects.filter(organization=organization, name=kind).exists()
+        if kind and not known:
+            self.add_error("kind", _("This kind belongs to another organization."))
+        return cleaned
+
     def clean_languages(self) -> list[str]:
         """In the order of the page; the hotline's default comes first wherever languages are tried in turn."""
         return list(self.cleaned_data["languages"])
 
 
 class HotlineForm(HotlineAddForm):
+    #: A number keeps the kind that it began with.
+    kind = None  # type: ignore[assignment]
     window_hours = DurationField(
         label=_("An episode lasts"),
         unit=_HOUR,

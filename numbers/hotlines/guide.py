@@ -63,7 +63,7 @@ def _number(_request: HttpRequest, hotline: Hotline) -> Step:
     advice = number_rules.advice(hotline.number, timezone.localdate())
     said = _("%(name)s is a number of the kind “%(kind)s”.") % {
         "name": hotline.name,
-        "kind": hotline.get_kind_display(),
+        "kind": hotline.kind_label,
     }
     return Step(
         _("Number and kind"),

@@ -1,4 +1,7 @@
-"""Kinds: the presets a hotline starts from. `kinds.toml` beside this file holds the numbers."""
+"""Kinds: the presets a hotline starts from. `kinds.toml` beside this file holds the numbers of those that come with it.
+
+An organization makes others of its own numbers (`models.OwnKind`), without code.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,16 @@ import functools
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 LABELS = {"anti-relous": _("anti-relous"), "anti-harassment": _("anti-harassment"), "lgbt": _("LGBT")}
+
+
+def label(kind: str) -> Any:
+    """How a kind is called; an organization's own by its name."""
+    return LABELS.get(kind, kind)
 
 
 @dataclass(frozen=True)

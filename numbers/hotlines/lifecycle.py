@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from . import kinds, readiness, succession
-from .models import Hotline, StateChange
+from .models import Hotline, OwnKind, StateChange
 
 #: Brings what a new hotline starts with.
 Beginning = Callable[[Hotline], object]
@@ -27,17 +27,52 @@ def at_beginning(beginning: Beginning) -> None:
 
 def begin(hotline: Hotline) -> None:
     """Save a new hotline as a draft with the policy and the texts of its kind."""
-    preset = kinds.presets()[hotline.kind]
-    hotline.reply_limit = preset.reply_limit
-    hotline.window_hours = preset.window_hours
-    hotline.block_hours = preset.block_hours
-    hotline.delay_seconds = preset.delay_minutes * 60
-    hotline.jitter_seconds = preset.jitter_minutes * 60
+    for name, value in _preset(hotline).items():
+        setattr(hotline, name, value)
     hotline.state = State.DRAFT
     with transaction.atomic():
         hotline.save()
         for beginning in _beginnings:
             beginning(hotline)
+
+
+_POLICY = ("reply_limit", "window_hours", "block_hours", "delay_seconds", "jitter_seconds")
+
+
+def _preset(hotline: Hotline) -> dict[str, int]:
+    """The columns of a policy. Raises `OwnKind.DoesNotExist` for a kind that neither comes with Paravent nor is its
+    organization's.
+    """
+    preset = kinds.presets().get(hotline.kind)
+    if preset is None:
+        own = OwnKind.objects.get(organization=hotline.organization_id, name=hotline.kind)
+        return {name: getattr(own, name) for name in _POLICY}
+    return {
+        "reply_limit": preset.reply_limit,
+        "window_hours": preset.window_hours,
+        "block_hours": preset.block_hours,
+        "delay_seconds": preset.delay_minutes * 60,
+        "jitter_seconds": preset.jitter_minutes * 60,
+    }
+
+
+#: Gives the texts that a new kind of this number begins with, for `OwnKind.texts`.
+Texts = Callable[[Hotline], list[list[Any]]]
+_texts: list[Texts] = []
+
+
+def texts_of_kind(gather: Texts) -> None:
+    _texts.append(gather)
+
+
+def make_kind(hotline: Hotline, name: str) -> OwnKind:
+    """A kind of the organization's own, as this number is now. Raises `ValidationError`, in words."""
+    policy = {column: getattr(hotline, column) for column in _POLICY}
+    texts = [text for gather in _texts for text in gather(hotline)]
+    kind = OwnKind(organization_id=hotline.organization_id, name=name.strip(), texts=texts, **policy)
+    kind.full_clean()
+    kind.save()
+    return kind
 
 
 def change_state(

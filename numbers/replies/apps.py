@@ -14,5 +14,6 @@ class RepliesConfig(AppConfig):
         from . import guide, packs, readiness
 
         lifecycle.at_beginning(packs.copy_to_hotline)
+        lifecycle.texts_of_kind(packs.of_number)
         before_activation(readiness.texts_missing)
         way.add_step(way.TEXTS, guide.texts)

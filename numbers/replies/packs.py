@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import transaction
 from django.db.models import Q
 
-from hotlines.models import Hotline
+from hotlines.models import Hotline, OwnKind
 from hotlines.policy import MAX_REPLY_LIMIT
 
 from . import lint
@@ -114,8 +114,26 @@ def copy_to_hotline(hotline: Hotline, languages: Iterable[str] | None = None) ->
         ]
 
 
+def of_number(hotline: Hotline) -> list[list[Any]]:
+    """A number's own texts as `OwnKind.texts` keeps them: those that are sent, and none that is being compared."""
+    rows = ReplyTemplate.objects.filter(hotline=hotline, arm="a", approved=True)
+    return [list(row) for row in rows.order_by("language").values_list("purpose", "step", "language", "text")]
+
+
+def _texts_of_kind(hotline: Hotline, tag: str) -> tuple[PackText, ...]:
+    """Those of the pack, or of the organization's own kind, in a language or in the one without its region."""
+    if hotline.kind in packs():
+        return for_language(hotline.kind, tag)
+    own = OwnKind.objects.filter(organization=hotline.organization_id, name=hotline.kind).first()
+    rows = own.texts if own else []
+    for wanted in (tag, base(tag)):
+        if found := [PackText(Purpose(row[0]), row[1], row[3]) for row in rows if row[2] == wanted]:
+            return tuple(found)
+    return ()
+
+
 def _missing(hotline: Hotline, tag: str) -> list[PackText]:
-    pack = for_language(hotline.kind, tag)
+    pack = _texts_of_kind(hotline, tag)
     stored = ReplyTemplate.objects.filter(
         Q(hotline=hotline) | Q(hotline__isnull=True),
         organization=hotline.organization_id,

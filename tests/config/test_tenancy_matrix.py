@@ -22,7 +22,7 @@ from tests.planted import (
     plant,
 )
 
-from hotlines.models import Hotline
+from hotlines.models import Hotline, OwnKind
 from organizations.models import Member, Trail
 from privacy import datakeys
 
@@ -45,6 +45,7 @@ OBJECTS: dict[str, Target] = {
     "organizations_invitation": lambda p: p.invitation,
     "hotlines_hotline": lambda p: p.north.hotline,
     "hotlines_account": lambda p: p.north.account,
+    "hotlines_ownkind": lambda p: OwnKind.objects.get(organization=p.north.organization),
     "replies_replytemplate": lambda p: p.template,
     "conversations_conversation": lambda p: p.conversation,
     "conversations_block": lambda p: p.block,
@@ -109,6 +110,12 @@ GET: dict[str, str] = {
     "hotlines_hotline_history": _ROW,
     "hotlines_hotline_delete": _NEVER_ROW,
     "hotlines_hotline_change_state": "200 200 403 404 404 302 200",
+    "hotlines_hotline_make_kind": "200 200 403 404 404 302 200",
+    "hotlines_ownkind_changelist": _LIST,
+    "hotlines_ownkind_add": "403 403 403 403 403 302 403",
+    "hotlines_ownkind_change": _ROW,
+    "hotlines_ownkind_history": _ROW,
+    "hotlines_ownkind_delete": "200 200 403 404 404 302 200",
     "hotlines_hotline_guide": "200 200 200 404 404 302 200",
     "hotlines_hotline_webhook": "200 403 403 404 404 302 200",
     "hotlines_hotline_rotate_webhook": "200 403 403 404 404 302 200",

@@ -11,16 +11,17 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib.admin.models import LogEntry
 from django.db import IntegrityError, connection, models, transaction
 from tests.world import World
 
 from conversations.models import Block, Conversation, DeliveryReport, Hold, Message, Reply
 from evidence.models import Export, Head, Link, Reveal
 from figures.models import WeekFigures
-from hotlines.models import Account, EndpointPin, Hotline, StateChange
+from hotlines.models import Account, EndpointPin, Hotline, OwnKind, StateChange
 from hotlines.policy import MAX_REPLY_LIMIT
 from inbox.models import MessagePart
-from organizations.models import Invitation, Member, Organization
+from organizations.models import Invitation, Member, Organization, Trail
 from outbox.models import Summary, SweepTurn, UsedDatabase
 from partners import events
 from partners.models import Endpoint, Event
@@ -246,6 +247,18 @@ def reading_of(rows: Rows) -> LogReading:
     return LogReading.objects.create(account=account, identity=b"i" * 16, inbound_until=NOW)
 
 
+def own_kind(rows: Rows) -> OwnKind:
+    policy = {"reply_limit": 2, "window_hours": 1, "block_hours": 1, "delay_seconds": 0, "jitter_seconds": 0}
+    return OwnKind.objects.create(organization=rows.world.north.organization, name="festival", **policy)
+
+
+def trail(rows: Rows) -> Trail:
+    entry = LogEntry.objects.first() or LogEntry(user=rows.world.north.owner, action_flag=2, object_repr="x")
+    if entry.pk is None:
+        entry.save()
+    return Trail.objects.create(entry=entry, organization=rows.world.north.organization, at=NOW)
+
+
 def version(rows: Rows) -> TextVersion:
     return TextVersion.objects.create(
         template=rows.template, text="Autre.", state="waits", written_by=rows.world.north.owner
@@ -397,6 +410,10 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
         recording(rows), uuid=recording(rows).uuid, template=rows.world.south.hotline.reply_templates.first()
     ),
     "Recording.template": lambda rows: again(recording(rows)),
+    "kind_once_per_organization": lambda rows: [own_kind(rows), own_kind(rows)],
+    "kind_reply_limit": lambda rows: set_to(own_kind(rows), reply_limit=0),
+    "kind_has_name": lambda rows: set_to(own_kind(rows), name=""),
+    "Trail.entry": lambda rows: [trail(rows), trail(rows)],
     "template_compared_if_first": lambda rows: set_to(rows.template, arm="b", step=2),
     "version_one_waits_per_text": lambda rows: again(version(rows)),
     "version_state_known": lambda rows: set_to(version(rows), state="odd"),

@@ -76,7 +76,8 @@ class Hotline(models.Model):
         ],
         help_text=_("With + and country code, without spaces."),
     )
-    kind = models.CharField(_("kind"), max_length=40, choices=list(kinds.LABELS.items()))
+    #: A name of `kinds.LABELS` or of an `OwnKind` that the organization has, or had.
+    kind = models.CharField(_("kind"), max_length=40)
     state = models.CharField(
         _("state"),
         max_length=10,
@@ -251,6 +252,10 @@ class Hotline(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def kind_label(self) -> str:
+        return str(kinds.label(self.kind))
 
     @property
     def policy(self) -> Policy:
