@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
@@ -14,7 +15,7 @@ from hotlines.models import Hotline
 from organizations.scoped_admin import access
 from organizations.tenancy import EDIT
 
-from . import lint, packs, segments
+from . import helplines, lint, packs, segments
 from .models import Purpose, ReplyTemplate, TextVersion
 
 
@@ -41,6 +42,7 @@ def texts_of(request: HttpRequest, hotline: Hotline) -> Mapping[str, Any]:
     texts = ReplyTemplate.objects.filter(hotline=hotline).select_related("hotline")
     rows = list(texts.order_by("language", "purpose", "step", "arm"))
     waits = set(TextVersion.objects.filter(template__in=rows, state="waits").values_list("template", flat=True))
+    today = timezone.localdate()
     written = {(row.language, row.purpose) for row in rows}
     return {
         "rows": [
@@ -54,6 +56,9 @@ def texts_of(request: HttpRequest, hotline: Hotline) -> Mapping[str, Any]:
             for row in rows
         ],
         "without": [tag for tag in hotline.languages if (tag, Purpose.REPLY) not in written],
+        "helplines": [
+            (line, line.is_old(timezone.localdate())) for line in helplines.of(hotline.countries, hotline.kind)
+        ],
         "languages": [(tag, choices.language_name(tag)) for tag in hotline.languages],
         "unread": sorted({choices.language_name(row.language) for row in rows if unread(row)}),
         "hotline": hotline,
