@@ -18,7 +18,7 @@ from conversations import blocks
 from conversations.models import Block, Conversation, Message, Reply
 from evidence.models import Export, Reveal
 from hotlines import lifecycle
-from hotlines.models import Account, EndpointPin, Hotline, StateChange
+from hotlines.models import Account, Campaign, EndpointPin, Hotline, StateChange
 from organizations.models import Invitation, Member, Organization
 from outbox import sweeps
 from partners import events
@@ -115,6 +115,7 @@ def plant() -> Planted:
     endpoint = Endpoint(organization=north.organization, label=f"{CANARY} hook", url="https://hooks.example.org/")
     endpoint.secret = new_secret()
     endpoint.save()
+    Campaign.objects.create(organization=north.organization, name=f"{CANARY} campaign")
     lifecycle.make_kind(north.hotline, f"{CANARY} kind")
     template = ReplyTemplate.objects.filter(hotline=north.hotline).first()
     assert template is not None

@@ -21,7 +21,19 @@ from unfold.widgets import INPUT_CLASSES
 from organizations.scoped_admin import DialogForm, ScopedAdmin, ScopedRelatedFilter, dialog_action, page_action
 from organizations.tenancy import EDIT, OWN, VIEW
 
-from . import choices, durations, extension, guide, kinds, lifecycle, number_rules, readiness, succession, summary
+from . import (
+    campaign_admin,  # noqa: F401  the page of campaigns registers itself
+    choices,
+    durations,
+    extension,
+    guide,
+    kinds,
+    lifecycle,
+    number_rules,
+    readiness,
+    succession,
+    summary,
+)
 from .forms import HotlineAddForm, HotlineForm, StateForm
 from .kind_admin import KindForm
 from .models import Hotline
@@ -77,7 +89,7 @@ class HotlineAdmin(ScopedAdmin):
         _LANGUAGES,
     )
     fieldsets = (
-        (None, {"fields": ("organization", "name", "number", "kind_told", "account", "stand_in")}),
+        (None, {"fields": ("organization", "name", "number", "kind_told", "campaign", "account", "stand_in")}),
         _LANGUAGES,
         (
             gettext_lazy("How often it answers"),

@@ -43,6 +43,7 @@ def texts_of(request: HttpRequest, hotline: Hotline) -> Mapping[str, Any]:
     rows = list(texts.order_by("language", "purpose", "step", "arm"))
     waits = set(TextVersion.objects.filter(template__in=rows, state="waits").values_list("template", flat=True))
     today = timezone.localdate()
+    today = timezone.localdate()
     written = {(row.language, row.purpose) for row in rows}
     return {
         "rows": [
@@ -56,9 +57,7 @@ def texts_of(request: HttpRequest, hotline: Hotline) -> Mapping[str, Any]:
             for row in rows
         ],
         "without": [tag for tag in hotline.languages if (tag, Purpose.REPLY) not in written],
-        "helplines": [
-            (line, line.is_old(timezone.localdate())) for line in helplines.of(hotline.countries, hotline.kind)
-        ],
+        "helplines": [(line, line.is_old(today)) for line in helplines.of(hotline.countries, hotline.kind)],
         "languages": [(tag, choices.language_name(tag)) for tag in hotline.languages],
         "unread": sorted({choices.language_name(row.language) for row in rows if unread(row)}),
         "hotline": hotline,

@@ -79,6 +79,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item(_("Hotlines"), "call", "hotlines_hotline"),
                     _item(_("Reply templates"), "translate", "replies_replytemplate"),
+                    _item(_("Campaigns"), "campaign", "hotlines_campaign"),
                     _item(_("Kinds"), "category", "hotlines_ownkind"),
                     _item(_("Accounts"), "key", "hotlines_account"),
                     _item(_("Webhooks"), "webhook", "partners_endpoint"),

@@ -22,7 +22,7 @@ from tests.planted import (
     plant,
 )
 
-from hotlines.models import Hotline, OwnKind
+from hotlines.models import Campaign, Hotline, OwnKind
 from organizations.models import Member, Trail
 from privacy import datakeys
 
@@ -45,6 +45,7 @@ OBJECTS: dict[str, Target] = {
     "organizations_invitation": lambda p: p.invitation,
     "hotlines_hotline": lambda p: p.north.hotline,
     "hotlines_account": lambda p: p.north.account,
+    "hotlines_campaign": lambda p: Campaign.objects.get(organization=p.north.organization),
     "hotlines_ownkind": lambda p: OwnKind.objects.get(organization=p.north.organization),
     "replies_replytemplate": lambda p: p.template,
     "conversations_conversation": lambda p: p.conversation,
@@ -111,6 +112,11 @@ GET: dict[str, str] = {
     "hotlines_hotline_delete": _NEVER_ROW,
     "hotlines_hotline_change_state": "200 200 403 404 404 302 200",
     "hotlines_hotline_make_kind": "200 200 403 404 404 302 200",
+    "hotlines_campaign_changelist": _LIST,
+    "hotlines_campaign_add": "200 200 403 200 403 302 200",
+    "hotlines_campaign_change": _ROW,
+    "hotlines_campaign_history": _ROW,
+    "hotlines_campaign_delete": "200 200 403 404 404 302 200",
     "hotlines_ownkind_changelist": _LIST,
     "hotlines_ownkind_add": "403 403 403 403 403 302 403",
     "hotlines_ownkind_change": _ROW,

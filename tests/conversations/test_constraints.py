@@ -18,7 +18,7 @@ from tests.world import World
 from conversations.models import Block, Conversation, DeliveryReport, Hold, Message, Reply
 from evidence.models import Export, Head, Link, Reveal
 from figures.models import WeekFigures
-from hotlines.models import Account, EndpointPin, Hotline, OwnKind, StateChange
+from hotlines.models import Account, Campaign, EndpointPin, Hotline, OwnKind, StateChange
 from hotlines.policy import MAX_REPLY_LIMIT
 from inbox.models import MessagePart
 from organizations.models import Invitation, Member, Organization, Trail
@@ -247,6 +247,10 @@ def reading_of(rows: Rows) -> LogReading:
     return LogReading.objects.create(account=account, identity=b"i" * 16, inbound_until=NOW)
 
 
+def campaign(rows: Rows) -> Campaign:
+    return Campaign.objects.create(organization=rows.world.north.organization, name="metro")
+
+
 def own_kind(rows: Rows) -> OwnKind:
     policy = {"reply_limit": 2, "window_hours": 1, "block_hours": 1, "delay_seconds": 0, "jitter_seconds": 0}
     return OwnKind.objects.create(organization=rows.world.north.organization, name="festival", **policy)
@@ -410,6 +414,8 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
         recording(rows), uuid=recording(rows).uuid, template=rows.world.south.hotline.reply_templates.first()
     ),
     "Recording.template": lambda rows: again(recording(rows)),
+    "campaign_once_per_organization": lambda rows: [campaign(rows), campaign(rows)],
+    "campaign_turn_known": lambda rows: set_to(campaign(rows), turn="hour"),
     "kind_once_per_organization": lambda rows: [own_kind(rows), own_kind(rows)],
     "kind_reply_limit": lambda rows: set_to(own_kind(rows), reply_limit=0),
     "kind_has_name": lambda rows: set_to(own_kind(rows), name=""),

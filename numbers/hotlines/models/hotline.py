@@ -20,6 +20,7 @@ from organizations.models import Organization
 from organizations.tenancy import ScopedQuerySet
 
 from .account import Account
+from .campaign import Campaign
 
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 
@@ -63,6 +64,15 @@ class Hotline(models.Model):
         Organization, models.PROTECT, related_name="hotlines", verbose_name=_("organization")
     )
     account = models.ForeignKey(Account, models.PROTECT, related_name="hotlines", verbose_name=_("account"))
+    campaign = models.ForeignKey(
+        Campaign,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="hotlines",
+        verbose_name=_("campaign"),
+        help_text=_("Numbers of one campaign are given away in turn."),
+    )
     name = models.CharField(_("name"), max_length=120)
     number = models.CharField(
         _("number"),
