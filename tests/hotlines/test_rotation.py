@@ -80,7 +80,7 @@ def silent(hotline: Hotline) -> None:
 
 def raided(hotline: Hotline) -> None:
     HotlineLevel.objects.filter(hotline=hotline).delete()
-    HotlineLevel.objects.create(hotline=hotline, level="raid", detected="raid", since=NOW)
+    HotlineLevel.objects.create(hotline=hotline, level="raid", detected="raid", since=NOW, raised_at=NOW)
 
 
 def paused(hotline: Hotline) -> None:
