@@ -108,7 +108,7 @@ class ConversationAdmin(KeysetAdmin):
     def pseudonym_shown(self, conversation: Conversation) -> str:
         return conversation.pseudonym
 
-    @admin.display(description=gettext_lazy("number"))
+    @admin.display(description=gettext_lazy("sender’s number"))
     def masked_shown(self, conversation: Conversation) -> str:
         return format_html('<bdi class="pv-phone" dir="ltr">{}</bdi>', conversation.masked_sender)
 
@@ -150,7 +150,8 @@ class ConversationAdmin(KeysetAdmin):
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         row = self.get_object(request, object_id)
         thread = threads.read(row, Place.read(request.GET.get("page", "")))
-        context = {**(extra_context or {}), "thread": thread, "title": _("Conversation")}
+        may_edit = self.may(request, row, EDIT)
+        context = {**(extra_context or {}), "thread": thread, "title": _("Conversation"), "may_edit": may_edit}
         return super().change_view(request, object_id, form_url, context)
 
     @dialog_action(
@@ -261,7 +262,7 @@ class ConversationAdmin(KeysetAdmin):
         submit=gettext_lazy("Mark as test"),
         icon="science",
         roles=EDIT,
-        shown=lambda row: not row.tester,
+        shown=lambda _row: False,  # the page's own link opens it
     )
     def mark_test(self, request: HttpRequest, row: Conversation, form: DialogForm) -> str:
         testers.mark(row, tester=True)
@@ -275,7 +276,7 @@ class ConversationAdmin(KeysetAdmin):
         submit=gettext_lazy("No test"),
         icon="science_off",
         roles=EDIT,
-        shown=lambda row: row.tester,
+        shown=lambda _row: False,  # the page's own link opens it
     )
     def unmark_test(self, request: HttpRequest, row: Conversation, form: DialogForm) -> str:
         testers.mark(row, tester=False)

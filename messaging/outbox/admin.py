@@ -37,7 +37,9 @@ class ByHandForm(DialogForm):
     template = forms.ChoiceField(
         label=gettext_lazy("A text of this number"), required=False, widget=UnfoldAdminSelectWidget()
     )
-    text = forms.CharField(label=gettext_lazy("Or your own words"), required=False, widget=CountedTextarea())
+    text = forms.CharField(
+        label=gettext_lazy("Or your own words"), required=False, widget=CountedTextarea(historical=False)
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -76,6 +78,12 @@ class AnsweringConversationAdmin(ConversationAdmin):
     """The page of conversations, with the button by which a person answers."""
 
     actions_detail = ("by_hand", *ConversationAdmin.actions_detail)
+
+    class Media:
+        """What the dialog needs that is opened on the page."""
+
+        js = ("replies/segments.js",)
+        css: ClassVar = {"screen": ("replies/segments.css",)}
 
     @dialog_action(
         description=gettext_lazy("Reply by hand"),

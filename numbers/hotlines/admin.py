@@ -211,6 +211,7 @@ class HotlineAdmin(ScopedAdmin):
         hotline = context.get("original")
         if hotline is not None:
             context["sentences"] = summary.sentences(hotline)
+            context["may_edit"] = self.may(request, hotline, EDIT)
             context["missing"] = readiness.missing(hotline) if hotline.state != Hotline.State.ACTIVE else []
             context["succession"] = succession.sentence(hotline)
             context["advice"] = number_rules.advice(hotline.number, timezone.localdate())
@@ -285,6 +286,7 @@ class HotlineAdmin(ScopedAdmin):
         form_class=KindForm,
         icon="library_add",
         roles=EDIT,
+        shown=lambda _row: False,  # the page's own link opens it
     )
     def make_kind(self, request: HttpRequest, row: Hotline, form: KindForm) -> str:
         kind = lifecycle.make_kind(row, form.cleaned_data["name"])

@@ -59,7 +59,7 @@ def review_told(text: str, price: decimal.Decimal | None = None) -> dict[str, An
         for proposal in review.proposals
     ]
     return {
-        "summary": " ".join([summary(review.before), *thousand(review.before, price)]),
+        "summary": ". ".join([summary(review.before), *thousand(review.before, price)]),
         "segments": review.before.segments,
         "encoding": review.before.encoding.name,
         "problems": problems,

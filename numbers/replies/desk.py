@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from hotlines.models import Hotline
 
@@ -32,9 +33,11 @@ class Entry:
 
     @property
     def field(self) -> str:
-        """The text as a field that counts."""
+        """The text as a field, which counts where it is sent by SMS."""
         attributes = {"id": f"text-{self.name}", "aria-labelledby": f"place-{self.name}", "maxlength": "2000"}
-        return str(CountedTextarea(historical=False).render(f"text-{self.name}", self.text, attributes))
+        sent = self.purpose in {Purpose.REPLY, Purpose.FINAL, Purpose.HELP}
+        widget = CountedTextarea(historical=False) if sent else UnfoldAdminTextareaWidget({"dir": "auto", "rows": "6"})
+        return str(widget.render(f"text-{self.name}", self.text, attributes))
 
 
 def entries(hotline: Hotline, source: str, target: str) -> list[Entry]:

@@ -17,8 +17,8 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncHour
 from django.utils.formats import date_format
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from conversations.models import Conversation, Message, Reply
 from conversations.words import ReplyState
@@ -100,6 +100,8 @@ class Chart:
                 "borderRadius": 3,
                 "responsive": True,
                 "maintainAspectRatio": False,
+                # Digits like those of the rest of the page.
+                "locale": f"{get_language()}-u-nu-latn",
                 "plugins": {"legend": {"display": True, "align": "start"}},
                 "scales": {"x": {"grid": {"display": False}}, "y": {"beginAtZero": True, "ticks": {"precision": 0}}},
             }

@@ -285,6 +285,7 @@ LANGUAGE_CODE = setting("LANGUAGE", "fr")
 #: Each by its own name: who looks for his language may not read the others.
 LANGUAGES = [("fr", "français"), ("en", "English"), ("es", "español"), ("de", "Deutsch"), ("ar", "العربية")]
 LOCALE_PATHS = [BASE_DIR / "platform/config/locale"]
+FORMAT_MODULE_PATH = ["config.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

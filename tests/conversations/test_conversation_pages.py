@@ -238,21 +238,21 @@ def buttons(user: User, row: Conversation | Block) -> list[str]:
 def test_only_buttons_that_make_sense_are_shown(world: World) -> None:
     north, conversation = world.north, write(world)
     assert buttons(north.viewer, conversation) == []
-    assert buttons(north.editor, conversation) == ["Reply by hand", "Block", "Keep as evidence", "Mark as test"]
+    assert buttons(north.editor, conversation) == ["Reply by hand", "Block", "Keep as evidence"]
     block = blocks.block_conversation(conversation, north.owner, "insults")
-    assert buttons(north.editor, conversation) == ["Unblock", "Keep as evidence", "Mark as test"]
+    assert buttons(north.editor, conversation) == ["Unblock", "Keep as evidence"]
     holds.hold(conversation, north.owner, "threats")
-    assert buttons(north.editor, conversation) == ["Unblock", "Keep for another year", "Mark as test"]
-    assert buttons(north.owner, conversation) == ["Unblock", "Keep for another year", "Keep no longer", "Mark as test"]
+    assert buttons(north.editor, conversation) == ["Unblock", "Keep for another year"]
+    assert buttons(north.owner, conversation) == ["Unblock", "Keep for another year", "Keep no longer"]
     assert buttons(north.editor, block) == ["Lift this block"]
     assert buttons(north.viewer, block) == []
     blocks.lift(block, north.owner, "a mistake")
     assert buttons(north.editor, block) == []
     for _ in range(5):
         write(world)
-    assert buttons(north.editor, conversation) == ["Block", "Unblock", "Keep for another year", "Mark as test"]
+    assert buttons(north.editor, conversation) == ["Block", "Unblock", "Keep for another year"]
     write(world, "STOP", sender="33639980999")
-    assert buttons(north.editor, Conversation.objects.latest("pk")) == ["Keep as evidence", "Mark as test"]
+    assert buttons(north.editor, Conversation.objects.latest("pk")) == ["Keep as evidence"]
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------

@@ -73,5 +73,12 @@
     if (area.value) ask();
   };
 
-  document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-counted]").forEach(watch));
+  const all = () => {
+    for (const box of document.querySelectorAll("[data-counted]:not([data-watched])")) {
+      box.dataset.watched = "";
+      watch(box);
+    }
+  };
+  document.addEventListener("DOMContentLoaded", all);
+  document.addEventListener("htmx:afterSettle", all); // in a dialog
 })();

@@ -76,4 +76,15 @@
       // No network: what is shown stays, and the next time asks again.
     }
   }, 15000);
+
+  // The theme's fields to search in a choice have no name of their own: they get that of their choice.
+  const nameSearches = () => {
+    for (const field of document.querySelectorAll(".select2-search__field:not([aria-label])")) {
+      const select = field.closest(".select2-container")?.previousElementSibling;
+      const label = select?.id && document.querySelector(`label[for="${select.id}"]`);
+      if (label) field.setAttribute("aria-label", label.textContent.trim());
+    }
+  };
+  addEventListener("load", () => setTimeout(nameSearches));
+  document.addEventListener("focusin", nameSearches);
 })();
