@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from django.conf import settings
 from django.utils import translation
@@ -54,5 +52,6 @@ def test_people_write_it_in_their_own_way(text: str, seconds: int | None) -> Non
     if seconds is not None:
         assert durations.parse(text) == seconds
         return
-    with pytest.raises(ValueError, match=re.escape(text)):
+    with pytest.raises(ValueError) as refused:  # noqa: PT011  it is the text itself
         durations.parse(text)
+    assert str(refused.value) == text
