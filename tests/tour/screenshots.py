@@ -157,6 +157,55 @@ def admin_blocks(page: Page, server: DemoServer) -> None:
     page.goto(f"{server.url}/admin/conversations/block/")
 
 
+# --- the guide for NGOs, in its two languages (docs/ngo) ------------------------------------------------------------
+def in_both(
+    name: str, **size: int
+) -> Callable[[Callable[[Page, DemoServer], None]], Callable[[Page, DemoServer], None]]:
+    def register(take: Callable[[Page, DemoServer], None]) -> Callable[[Page, DemoServer], None]:
+        for language, locale in (("fr", "fr-FR"), ("en", "en-GB")):
+            picture(f"guide-{name}-{language}", locale=locale, signed_in=True, **size)(take)
+        return take
+
+    return register
+
+
+@in_both("steps", height=1500)
+def guide_steps(page: Page, server: DemoServer) -> None:
+    page.goto(f"{server.url}/admin/hotlines/hotline/1/guide/")
+
+
+@in_both("desk", height=900)
+def guide_desk(page: Page, server: DemoServer) -> None:
+    page.goto(f"{server.url}/admin/replies/replytemplate/desk/1/en/")
+    expect(page.locator(".pv-count").first).to_be_visible()
+
+
+@in_both("by-hand", height=900)
+def guide_by_hand(page: Page, server: DemoServer) -> None:
+    """Of a sender who wrote just now, so that it is not the one whom another picture blocked."""
+    open_phone(page, server, "+33639980177")
+    converse(page, "Salut, ça va ?")
+    open_first(page, server, "/admin/conversations/conversation/")
+    page.locator("a[href$='/by_hand/'], a[hx-get$='/by_hand/'], a[href$='/by_hand']").first.click()
+    expect(page.locator("#dialog textarea")).to_be_visible()
+
+
+@in_both("campaign")
+def guide_campaign(page: Page, server: DemoServer) -> None:
+    page.goto(f"{server.url}/admin/hotlines/campaign/")
+    if not page.locator("#result_list tbody a").count():
+        page.goto(f"{server.url}/admin/hotlines/campaign/add/")
+        page.locator("input[name=name]").fill("Métro")
+        page.locator("[name=_save]").click()
+        page.wait_for_url("**/campaign/")
+        for number in (1, 2, 3):
+            page.goto(f"{server.url}/admin/hotlines/hotline/{number}/change/")
+            page.locator("select[name=campaign]").select_option(index=1)
+            page.locator("[name=_save]").click()
+            page.wait_for_url("**/hotline/")
+    open_first(page, server, "/admin/hotlines/campaign/")
+
+
 # --- a SIM in a phone (docs/providers/smsgate.md) ---------------------------------------------------------------------
 def add_phone(page: Page, server: DemoServer, label: str) -> str:
     """An account for a phone, filled in as the guide says and not saved yet; returns its page's address."""
@@ -196,8 +245,8 @@ def smsgate_address(page: Page, server: DemoServer) -> None:
     page.locator("input[name=number]").fill("+33612345678")
     page.locator("select[name=account]").select_option(account)
     page.locator("[name=_save]").click()
-    page.wait_for_url("**/change/")
-    page.goto(page.url.replace("/change/", "/webhook/"))
+    page.wait_for_url("**/guide/")
+    page.goto(page.url.replace("/guide/", "/webhook/"))
 
 
 # --- taking them ----------------------------------------------------------------------------------------------------
