@@ -116,6 +116,7 @@ def installation(
         yield found
 
 
+@pytest.mark.proof
 def test_the_parts_of_compose_start_work_and_end(installation: Installation) -> None:
     parts = ("web", "worker", "scheduler")
     running = {part: installation.start(part, SERVICES[part]["command"]) for part in parts}

@@ -36,6 +36,7 @@ def _applied(environment: Mapping[str, str]) -> bool:
 
 
 @pytest.mark.processes
+@pytest.mark.proof
 def test_a_table_that_is_in_use_is_waited_for(postgresql_server: services.PostgreSQL, tmp_path: Path) -> None:
     url = postgresql_server.create_database(tmp_path.name)
     environment = production(url, tmp_path)

@@ -26,6 +26,7 @@ hotline.save()
 """
 
 
+@pytest.mark.proof
 def test_everybody_is_answered_once_by_the_number_that_stands_in(tmp_path: Path) -> None:
     with whole.running(tmp_path) as running:
         processes.manage(running.site.environment, "shell", "--no-imports", "--command", STAND_IN)

@@ -55,6 +55,7 @@ def without_database(seeded: Site, *options: str) -> Iterator[tuple[Site, Disk]]
         assert site.set_aside(spool) == []
 
 
+@pytest.mark.proof
 def test_a_full_spool_says_503_keeps_what_it_acknowledged_and_goes_on_when_there_is_room(seeded: Site) -> None:
     with without_database(seeded, "size=2m") as (running, disk):
         disk.leave(250_000)

@@ -275,16 +275,6 @@ class Path(RuleBasedStateMachine):
                 blocks.unblock(conversation, self.world.north.owner, "a mistake")
                 self.episodes[sender] = {}
 
-    @precondition(lambda self: self.messages)
-    @rule(sender=st.sampled_from(SENDERS))
-    def a_person_writes(self, sender: str) -> None:
-        if sender in self.conversations:
-            conversation = Conversation.objects.get(pk=self.conversations[sender])
-            text = f"By hand {len(self.by_hand)}."
-            with contextlib.suppress(ValidationError):
-                self.by_hand[by_hand.write(conversation, text).pk] = text
-                self._see_episode(sender, Conversation.objects.get(pk=conversation.pk).episode)
-
     @rule(seconds=st.sampled_from([1, 30, 61, 61, 61, 961, 961, 1200, 3600, 7200, 25 * 3600, 49 * 3600]))
     def time_passes(self, seconds: int) -> None:
         self.time.shift(datetime.timedelta(seconds=seconds))
@@ -352,13 +342,6 @@ class Path(RuleBasedStateMachine):
     def what_was_reported_only_moves_forward(self) -> None:
         for pk, known in self.reports.items():
             assert Reply.objects.get(pk=pk).delivery == max(known)[2]
-
-    @invariant()
-    def what_a_person_wrote_is_what_leaves(self) -> None:
-        written = dict(getattr(self, "by_hand", {}))
-        for acceptance in self.ledger:
-            text = acceptance.reply.text
-            assert text == written.get(acceptance.reply.pk, text)
 
     def teardown(self) -> None:
         try:
@@ -433,3 +416,24 @@ class Path(RuleBasedStateMachine):
         Account.objects.filter(pk=self.hotline.account_id).update(
             sending_paused_at=None, sending_paused_reason="", resume_sending_at=None
         )
+
+
+class PathWithHands(Path):
+    """Also with persons who write replies themselves; apart, so that the path's bugs are found as fast as before."""
+
+    @precondition(lambda self: self.messages)
+    @rule(sender=st.sampled_from(SENDERS))
+    def a_person_writes(self, sender: str) -> None:
+        if sender in self.conversations:
+            conversation = Conversation.objects.get(pk=self.conversations[sender])
+            text = f"By hand {len(self.by_hand)}."
+            with contextlib.suppress(ValidationError):
+                self.by_hand[by_hand.write(conversation, text).pk] = text
+                self._see_episode(sender, Conversation.objects.get(pk=conversation.pk).episode)
+
+    @invariant()
+    def what_a_person_wrote_is_what_leaves(self) -> None:
+        written = dict(getattr(self, "by_hand", {}))
+        for acceptance in self.ledger:
+            text = acceptance.reply.text
+            assert text == written.get(acceptance.reply.pk, text)

@@ -81,7 +81,8 @@ def postgresql_site(postgresql_server: services.PostgreSQL, tmp_path: Path) -> S
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("restore", [pytest.param(restore_into_another, marks=pytest.mark.proof), restore_over])
+@pytest.mark.parametrize("restore", [restore_into_another, restore_over])
+@pytest.mark.proof
 def test_a_restored_dump_sends_nothing_until_a_person_says_so(
     restore: Callable[..., Site], postgresql_server: services.PostgreSQL, postgresql_site: Site, tmp_path: Path
 ) -> None:

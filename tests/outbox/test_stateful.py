@@ -18,7 +18,7 @@ from django.db import IntegrityError
 from django.db.models import F
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from tests.outbox.machine import LEASE, START, Path
+from tests.outbox.machine import LEASE, START, Path, PathWithHands
 from tests.world import build_world
 
 from conversations import sql
@@ -85,7 +85,8 @@ def finds(machine: type[Path], examples: int = 400) -> bool:
 
 @pytest.mark.long
 def test_the_path_holds_under_every_interleaving(path: type[Path]) -> None:
-    play(path, int(os.environ.get("PARAVENT_TEST_EXAMPLES", "25")))
+    handed = type("Handed", (PathWithHands,), {"world": path.world})
+    play(handed, int(os.environ.get("PARAVENT_TEST_EXAMPLES", "25")))
 
 
 # --- the bugs it must find ------------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     return Site(environment, tmp_path / "ledger")
 
 
+@_ON_POSTGRESQL
 def test_many_workers_send_every_reply_once(site: Site) -> None:
     site.run(f"seed:{SENDERS}")
     workers = [site.start(f"meet:{WORKERS}", "work") for _ in range(WORKERS)]

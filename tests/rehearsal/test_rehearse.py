@@ -32,6 +32,7 @@ def rehearsed(folder: Path, *arguments: str) -> dict[str, Any]:
     return dict(result)
 
 
+@pytest.mark.proof
 def test_a_quiet_day_is_answered_as_if_there_were_no_shield(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     found = rehearsed(tmp_path, "quiet", "--days", "1", "--genuine", "120", "--html", str(page))
