@@ -16,7 +16,7 @@ from tests.faults.whole import Whole
 
 from inbox.spool import Spool
 
-pytestmark = [pytest.mark.processes, pytest.mark.long, pytest.mark.xdist_group("migrations")]
+pytestmark = [pytest.mark.processes, pytest.mark.long, pytest.mark.proof, pytest.mark.xdist_group("migrations")]
 
 PERIOD = 0.05
 #: How often each migration goes back and forth, and which: the longest ways take minutes.

@@ -50,13 +50,8 @@ class Site:
         return [(line.split()[0], line.split()[1]) for line in lines]
 
 
-#: What stops the process between two statements is no matter of the database.
-_ON_POSTGRESQL = pytest.mark.parametrize(
-    "site", ["postgresql", pytest.param("sqlite", marks=pytest.mark.proof)], indirect=True
-)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
+#: What stops a process between two statements is no matter of the database.
+@pytest.fixture(params=["postgresql", pytest.param("sqlite", marks=pytest.mark.proof)])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'paravent.sqlite3'}"
@@ -68,7 +63,6 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     return Site(environment, tmp_path / "ledger")
 
 
-@_ON_POSTGRESQL
 def test_many_workers_send_every_reply_once(site: Site) -> None:
     site.run(f"seed:{SENDERS}")
     workers = [site.start(f"meet:{WORKERS}", "work") for _ in range(WORKERS)]
@@ -102,7 +96,6 @@ def stopped(process: subprocess.Popen[str]) -> bool:
     return os.WIFSTOPPED(status)
 
 
-@_ON_POSTGRESQL
 def test_a_worker_that_was_frozen_beyond_its_lease_does_not_send(site: Site) -> None:
     """SIGSTOP between claim and call, as of a host that hangs: others have given its claim up before it wakes."""
     site.run("seed:1")
@@ -119,7 +112,6 @@ def test_a_worker_that_was_frozen_beyond_its_lease_does_not_send(site: Site) -> 
     assert site.rows() == [("unknown", 1, "claim expired"), *waiting]
 
 
-@_ON_POSTGRESQL
 def test_a_worker_that_was_frozen_gives_back_what_nobody_took(site: Site) -> None:
     """It knows that it did not send; the reply leaves later, once."""
     site.run("seed:1")
