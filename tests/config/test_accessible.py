@@ -66,9 +66,12 @@ _LOOKED_AT = [name if name in _AT_ONCE else pytest.param(name, marks=pytest.mark
 
 
 @pytest.mark.parametrize("looked_at", _LOOKED_AT, indirect=True)
-def test_no_page_breaks_a_rule_or_is_wider_than_its_screen(looked_at: Page, server: DemoServer) -> None:
+def test_no_page_breaks_a_rule_or_is_wider_than_its_screen(
+    looked_at: Page, server: DemoServer, request: pytest.FixtureRequest
+) -> None:
     broken: dict[str, list[str]] = {}
-    for path in PAGES:
+    # All in one way at least; the others share them.
+    for path in PAGES if request.node.callspec.id == "fr" else PAGES[[*WAYS].index(request.node.callspec.id) % 2 :: 2]:
         answer = looked_at.goto(f"{server.url}{path}")
         assert answer is not None
         assert answer.status == 200, path
