@@ -20,6 +20,8 @@ from config import settings as settings_module
 from config.admin_site import SignInForm
 from organizations.models import Member
 
+pytestmark = pytest.mark.once  # its counters are in the cache
+
 LOGIN = "/admin/login/"
 WRONG = "not the password"
 

@@ -16,6 +16,8 @@ from hotlines.models import Account, Hotline
 from organizations.models import Invitation, Member, Organization
 from replies.models import ReplyTemplate
 
+pytestmark = pytest.mark.once  # what a form takes
+
 
 @pytest.fixture
 def planted(db: None) -> Planted:

@@ -99,6 +99,7 @@ def test_two_ways_of_writing_an_answered_number_are_one_sender(world: World) -> 
     assert (conversation.messages_received, conversation.slots_used) == (len(answered), len(answered))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["From", "To", "Text", "MessageUUID"])
 def test_a_message_without_a_parameter_is_kept_as_unreadable(world: World, name: str) -> None:
     fields = message_fields(world.north.hotline, "Salut")
@@ -119,6 +120,7 @@ def test_without_a_type_a_message_is_an_sms_and_must_have_a_text(
     assert (Message.objects.get().disposition == "unreadable") is unreadable
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["MessageUUID", "Type", "Units", "TotalAmount", "MessageIntent", "Extra", ""])
 def test_no_other_parameter_makes_it_fail(world: World, name: str) -> None:
     """The empty name stands for a parameter that is itself called like that."""
@@ -131,6 +133,7 @@ def test_no_other_parameter_makes_it_fail(world: World, name: str) -> None:
         assert added == int(fits) or name == "MessageUUID", sample
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("type_", ["", "sms", "SMS", "mms", "whatsapp", "x" * 300, "\x00"])
 def test_whatever_its_type_a_message_has_a_text(world: World, type_: str) -> None:
     fields = message_fields(world.north.hotline, "Salut") | {"Type": type_}

@@ -20,6 +20,8 @@ from outbox import release, telling
 from shield import baseline, changes, judge
 from shield.models import Alert, HotlineLevel, LevelChange
 
+pytestmark = pytest.mark.once  # what is counted is counted by `test_intake` on both
+
 MINUTE = 60 * SECOND
 DAY = 24 * HOUR
 SAME = "venez tous rire avec nous sur ce numero"
