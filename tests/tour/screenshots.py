@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, StorageState, expect
 from tests.chromium import chromium
 from tests.demo_server import DemoServer
 from tests.processes import ROOT
@@ -249,11 +249,17 @@ def smsgate_address(page: Page, server: DemoServer) -> None:
     page.goto(page.url.replace("/guide/", "/webhook/"))
 
 
+#: Signed in once: an address may do that ten times a minute.
+_SIGNED_IN: dict[str, StorageState] = {}
+
+
 # --- taking them ----------------------------------------------------------------------------------------------------
 def photograph(browser: Browser, server: DemoServer, wanted: Picture, folder: Path) -> Path:
     """Take one picture. Raises `RuntimeError` when the page complains about anything."""
     complaints: list[str] = []
+    known = _SIGNED_IN.get(server.url) if wanted.signed_in else None
     context = browser.new_context(
+        storage_state=known,
         viewport={"width": wanted.width, "height": wanted.height},
         locale=wanted.locale,
         color_scheme="dark" if wanted.scheme == "dark" else "light",
@@ -264,8 +270,9 @@ def photograph(browser: Browser, server: DemoServer, wanted: Picture, folder: Pa
     page.set_default_timeout(PATIENCE_MS)
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    if wanted.signed_in:
+    if wanted.signed_in and known is None:
         sign_in(page, server)
+        _SIGNED_IN[server.url] = context.storage_state()
     wanted.take(page, server)
     page.wait_for_load_state("load")
     page.evaluate("document.fonts.ready")
