@@ -61,7 +61,7 @@ def looked_at(browser: Browser, server: DemoServer, request: pytest.FixtureReque
 
 
 #: The others are looked at with `make faults`.
-_AT_ONCE = ("fr", "ar phone", "de dark")
+_AT_ONCE = ("fr", "ar phone")
 _LOOKED_AT = [name if name in _AT_ONCE else pytest.param(name, marks=pytest.mark.proof) for name in WAYS]
 
 

@@ -134,6 +134,7 @@ def test_every_value_outlives_the_kills_on_sqlite(tmp_path: Path) -> None:
     _exchanged_under_kills(environment)
 
 
+@pytest.mark.proof
 def test_every_value_outlives_the_kills_on_postgresql(postgresql_server: services.PostgreSQL, tmp_path: Path) -> None:
     environment = production(postgresql_server.create_database(tmp_path.name), tmp_path)
     migrated.migrate(environment)

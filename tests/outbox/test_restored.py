@@ -102,6 +102,7 @@ def test_a_restored_dump_sends_nothing_until_a_person_says_so(
 
 
 @pytest.mark.processes
+@pytest.mark.proof
 def test_a_moved_server_sends_what_waits_after_a_person_said_that_it_was_moved(
     postgresql_server: services.PostgreSQL, postgresql_site: Site, tmp_path: Path
 ) -> None:
@@ -145,7 +146,8 @@ def copied_over(database: Path, copy: Path) -> None:
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("replace", [pytest.param(replaced_by_another_file, marks=pytest.mark.proof), copied_over])
+@pytest.mark.proof
+@pytest.mark.parametrize("replace", [replaced_by_another_file, copied_over])
 def test_a_restored_sqlite_file_sends_nothing_until_a_person_says_so(
     replace: Callable[[Path, Path], None], tmp_path: Path
 ) -> None:

@@ -112,6 +112,7 @@ def test_a_worker_that_was_frozen_beyond_its_lease_does_not_send(site: Site) -> 
     assert site.rows() == [("unknown", 1, "claim expired"), *waiting]
 
 
+@pytest.mark.proof
 def test_a_worker_that_was_frozen_gives_back_what_nobody_took(site: Site) -> None:
     """It knows that it did not send; the reply leaves later, once."""
     site.run("seed:1")
