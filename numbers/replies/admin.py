@@ -95,17 +95,24 @@ class ReplyTemplateForm(ScopedForm):
 
 
 class DecisionForm(DialogForm):
-    """It shows what is decided about: whoever approves must have it before her eyes."""
+    """It shows what is decided about, and decides about that: a newer text may have come since."""
+
+    seen = forms.IntegerField(widget=forms.HiddenInput())
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.waiting = versions.waiting(self.row)
+        self.fields["seen"].initial = self.waiting.pk if self.waiting else 0
 
     def note(self) -> Any:
-        version = versions.waiting(self.row)
-        return f"“{version.text}”" if version else ""
+        return f"“{self.waiting.text}”" if self.waiting else ""
 
     def version(self) -> TextVersion:
-        found = versions.waiting(self.row)
-        if found is None:
+        if self.waiting is None:
             raise ValidationError(_("Somebody has decided about this text already."), code="decided")
-        return found
+        if self.waiting.pk != self.cleaned_data["seen"]:
+            raise ValidationError(_("A newer text waits. Read it first: close this and open it again."), code="newer")
+        return self.waiting
 
 
 class RefusalForm(DecisionForm):

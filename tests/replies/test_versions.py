@@ -63,7 +63,10 @@ def page(row: ReplyTemplate, name: str = "change", *more: int) -> str:
 
 
 def act(user: User, row: ReplyTemplate, name: str, **fields: str) -> Any:
-    return signed_in(user).post(page(row, name), {"_form_submitted": "True", **fields}, follow=True)
+    """What a dialog posts that she opened just now."""
+    version = versions.waiting(row)
+    seen = {"seen": str(version.pk if version else 0)}
+    return signed_in(user).post(page(row, name), {"_form_submitted": "True", **seen, **fields}, follow=True)
 
 
 # --- the rule ---------------------------------------------------------------------------------------------------------
@@ -158,6 +161,18 @@ def test_a_text_is_written_by_one_and_approved_by_another(two_people: World) -> 
     assert "sent from now on" in act(north.owner, row, "approve").content.decode()
     assert answered(two_people) == NEW
     assert "decided about" in act(north.owner, row, "approve").content.decode()
+
+
+@pytest.mark.parametrize("name", ["approve", "refuse"])
+def test_nobody_decides_about_a_text_that_she_has_not_read(two_people: World, name: str) -> None:
+    north, row = two_people.north, template(two_people)
+    read = versions.write(row, NEW, north.editor)
+    assert f'value="{read.pk}"' in signed_in(north.owner).get(page(row, name)).content.decode()
+    versions.write(template(two_people), "Plus récent.", north.editor)
+    refused = act(north.owner, row, name, seen=str(read.pk), reason="x").content.decode()
+    assert "A newer text waits." in refused
+    assert [state for _text, state in states(two_people)][-1] == "waits"
+    assert answered(two_people) == OLD
 
 
 def test_a_refusal_says_why(two_people: World) -> None:
