@@ -24,7 +24,7 @@ from organizations.scoped_admin import DialogForm, ReadOnlyAdmin, ScopedRelatedF
 from organizations.tenancy import EDIT
 from replies import choosing
 from replies.counting import CountedTextarea
-from replies.models import Purpose
+from replies.models import SENT
 from shield import sentences
 from shield.models import Alert, LevelChange
 
@@ -43,8 +43,7 @@ class ByHandForm(DialogForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        sent = (Purpose.REPLY, Purpose.FINAL, Purpose.HELP)
-        templates = choosing.query(self.row.hotline).filter(purpose__in=sent).order_by("language", "purpose", "step")
+        templates = choosing.query(self.row.hotline).filter(purpose__in=SENT).order_by("language", "purpose", "step")
         self.templates = {str(template.pk): template for template in templates}
         choices = [(key, f"{language_name(of.language)}: {of.text[:60]}") for key, of in self.templates.items()]
         self.fields["template"].choices = [("", "—"), *choices]

@@ -52,10 +52,7 @@ def write(conversation: Conversation, text: str, language: str = "") -> Reply:
     """
     text = lint.normalized(text)
     lint.validate_text(text)
-    named = succession.named_in(text, conversation.organization_id)
-    if named is not None:
-        told = _("The number of %(name)s stands in the text. Whoever gets it would go on there. Take it out.")
-        raise ValidationError(told % {"name": named}, code="names a number")
+    succession.check_text(text, conversation.organization_id)
     now = timezone.now()
     # Before the transaction, as `datakeys.for_writing` asks.
     datakeys.for_writing(conversation.organization_id, datakeys.Purpose.TEXT, datakeys.month(now))

@@ -72,6 +72,14 @@ def sentence(hotline: Hotline) -> str:
     return _("Ready to take its place within a minute: %(names)s.") % {"names": names}
 
 
+def check_text(text: str, organization_id: int) -> None:
+    """Raise `ValidationError`, in words, where a text for a sender names one of the organization's numbers."""
+    named = named_in(text, organization_id)
+    if named is not None:
+        told = _("The number of %(name)s stands in the text. Whoever gets it would go on there. Take it out.")
+        raise ValidationError(told % {"name": named}, code="names a number")
+
+
 def named_in(text: str, organization_id: int) -> Hotline | None:
     """The organization's hotline whose number stands in `text`, however it is written there."""
     written = {re.sub(r"[^0-9]", "", found)[-_SAME:] for found in _WRITTEN.findall(text)}

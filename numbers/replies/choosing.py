@@ -38,6 +38,11 @@ def query(hotline: Hotline) -> QuerySet[ReplyTemplate]:
     return ReplyTemplate.objects.filter(places, organization=hotline.organization_id, approved=True)
 
 
+def replies(hotline: Hotline) -> QuerySet[ReplyTemplate]:
+    """The replies among `texts_of`, each of which stands for its language."""
+    return query(hotline).filter(purpose=Purpose.REPLY, arm=Arm.A)
+
+
 def choose(
     hotline: Hotline,
     *,

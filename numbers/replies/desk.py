@@ -13,7 +13,7 @@ from hotlines.models import Hotline
 
 from . import lint, versions
 from .counting import CountedTextarea
-from .models import Arm, Purpose, ReplyTemplate
+from .models import SENT, Arm, Purpose, ReplyTemplate
 
 
 @dataclass
@@ -35,8 +35,8 @@ class Entry:
     def field(self) -> str:
         """The text as a field, which counts where it is sent by SMS."""
         attributes = {"id": f"text-{self.name}", "aria-labelledby": f"place-{self.name}", "maxlength": "2000"}
-        sent = self.purpose in {Purpose.REPLY, Purpose.FINAL, Purpose.HELP}
-        widget = CountedTextarea(historical=False) if sent else UnfoldAdminTextareaWidget({"dir": "auto", "rows": "6"})
+        counted = CountedTextarea(historical=False)
+        widget = counted if self.purpose in SENT else UnfoldAdminTextareaWidget({"dir": "auto", "rows": "6"})
         return str(widget.render(f"text-{self.name}", self.text, attributes))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -12,16 +11,12 @@ from hotlines.choices import language_name
 from hotlines.guide import Standing, Step, change_url
 from hotlines.models import Hotline
 
-from . import packs, readiness
-from .models import Purpose, ReplyTemplate
+from . import choosing, packs, readiness
 
 
 def texts(_request: HttpRequest, hotline: Hotline) -> Step:
     """Which of its languages have a reply, and which texts nobody has read who speaks them from childhood."""
-    found = ReplyTemplate.objects.filter(
-        Q(hotline=hotline) | Q(hotline=None), organization=hotline.organization_id, purpose=Purpose.REPLY, approved=True
-    )
-    rows = list(found.values_list("language", "text"))
+    rows = list(choosing.replies(hotline).values_list("language", "text"))
     there = {language for language, _text in rows}
     without = [tag for tag in hotline.languages if tag not in there]
     unread = {tag for tag, text in rows if tag in hotline.languages and packs.unreviewed(hotline.kind, tag, text)}

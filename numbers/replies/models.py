@@ -32,8 +32,9 @@ class Purpose(models.TextChoices):
     SUSPENDED = "suspended", _("number suspended, for pages")
 
 
+SENT = frozenset({Purpose.REPLY, Purpose.FINAL, Purpose.HELP})
 #: Others are for pages, which say which number to use.
-TOLD_TO_SENDERS = frozenset({Purpose.REPLY, Purpose.FINAL, Purpose.HELP, Purpose.VOICE})
+TOLD_TO_SENDERS = SENT | {Purpose.VOICE}
 
 
 class Arm(models.TextChoices):
@@ -115,16 +116,10 @@ class ReplyTemplate(models.Model):
         if self.arm == Arm.B and (self.purpose != Purpose.REPLY or self.step != 1):
             raise ValidationError({"arm": _("Only first replies can be compared: what follows depends on them.")})
         if self.purpose in TOLD_TO_SENDERS and self.organization_id:
-            named = succession.named_in(self.text, self.organization_id)
-            if named is not None:
-                raise ValidationError(
-                    {
-                        "text": _(
-                            "The number of %(name)s stands in the text. Whoever gets it would go on there. Take it out."
-                        )
-                        % {"name": named}
-                    }
-                )
+            try:
+                succession.check_text(self.text, self.organization_id)
+            except ValidationError as error:
+                raise ValidationError({"text": error}) from error
 
 
 class Recording(models.Model):

@@ -15,8 +15,8 @@ from hotlines.models import Hotline
 from organizations.scoped_admin import access
 from organizations.tenancy import EDIT
 
-from . import helplines, lint, packs, segments
-from .models import Purpose, ReplyTemplate, TextVersion
+from . import choosing, helplines, lint, packs, segments
+from .models import SENT, ReplyTemplate, TextVersion
 
 
 def excerpt(template: ReplyTemplate) -> str:
@@ -31,7 +31,7 @@ def unread(template: ReplyTemplate) -> bool:
 
 
 def told(template: ReplyTemplate) -> str:
-    if template.purpose in {Purpose.NOTICE, Purpose.SUSPENDED, Purpose.VOICE}:
+    if template.purpose not in SENT:
         return _("not sent")
     counted = segments.count(lint.normalized(template.text))
     return f"{counted.segments} ({counted.encoding.name})"
@@ -44,7 +44,7 @@ def texts_of(request: HttpRequest, hotline: Hotline) -> Mapping[str, Any]:
     waits = set(TextVersion.objects.filter(template__in=rows, state="waits").values_list("template", flat=True))
     today = timezone.localdate()
     today = timezone.localdate()
-    written = {(row.language, row.purpose) for row in rows}
+    answered = set(choosing.replies(hotline).values_list("language", flat=True))
     return {
         "rows": [
             {
@@ -56,7 +56,7 @@ def texts_of(request: HttpRequest, hotline: Hotline) -> Mapping[str, Any]:
             }
             for row in rows
         ],
-        "without": [tag for tag in hotline.languages if (tag, Purpose.REPLY) not in written],
+        "without": [tag for tag in hotline.languages if tag not in answered],
         "helplines": [(line, line.is_old(today)) for line in helplines.of(hotline.countries, hotline.kind)],
         "languages": [(tag, choices.language_name(tag)) for tag in hotline.languages],
         "unread": sorted({choices.language_name(row.language) for row in rows if unread(row)}),

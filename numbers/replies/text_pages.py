@@ -63,28 +63,38 @@ class TextPages(ScopedAdmin):
             messages.success(request, _("The older text was taken."))
         return redirect("admin:replies_replytemplate_change", row.pk)
 
+    def _number(self, request: HttpRequest, hotline: int, language: str) -> tuple[Hotline, bool]:
+        """The number whose texts in `language` are asked for, and whether she may change them; what others post is
+        refused, and what is not hers is not there.
+        """
+        row = Hotline.objects.for_user(request.user).filter(pk=hotline).first()
+        if row is None or language not in row.languages:
+            raise Http404
+        may_edit = access(request).may(row.organization_id, EDIT)
+        if request.method == "POST" and not may_edit:
+            raise PermissionDenied
+        return row, may_edit
+
+    def _waits(self, hotline: Hotline) -> str:
+        """A sentence to add to what was taken."""
+        wanted = versions.needs_approval(hotline.organization_id)
+        return " " + _("Until somebody else has approved it, nothing changes.") if wanted else ""
+
     def _told(self, request: HttpRequest, hotline: Hotline, language: str, taken: int) -> None:
         if not taken:
             return
         self.log_change(request, hotline, f"Texts in {language}: {taken} changed.")
         said = ngettext("%(count)d text was taken.", "%(count)d texts were taken.", taken) % {"count": taken}
-        if versions.needs_approval(hotline.organization_id):
-            said += " " + _("Until somebody else has approved it, nothing changes.")
-        messages.success(request, said)
+        messages.success(request, said + self._waits(hotline))
 
     def desk(self, request: HttpRequest, hotline: int, language: str) -> HttpResponse:
         """All texts of a number in one language beside those of another, to translate and to compare."""
-        row = Hotline.objects.for_user(request.user).filter(pk=hotline).first()
-        if row is None or language not in row.languages:
-            raise Http404
+        row, may_edit = self._number(request, hotline, language)
         asked = request.GET.get("from", "")
         source = asked if asked in row.languages else row.default_language
-        may_edit = access(request).may(row.organization_id, EDIT)
         entries = desk.entries(row, source, language)
         problems = 0
         if request.method == "POST":
-            if not may_edit:
-                raise PermissionDenied
             taken = desk.take(row, language, entries, request.POST, request.user)
             problems = sum(bool(entry.problems) for entry in entries)
             self._told(request, row, language, taken)
@@ -130,18 +140,13 @@ class TextPages(ScopedAdmin):
 
     def text_file(self, request: HttpRequest, hotline: int, language: str) -> HttpResponseBase:
         """The texts of a number in one language as a file, there and back."""
-        row = Hotline.objects.for_user(request.user).filter(pk=hotline).first()
-        if row is None or language not in row.languages:
-            raise Http404
+        row, may_edit = self._number(request, hotline, language)
         if request.GET.get("download"):
             content = text_files.written(row, language).encode()
             name = f"paravent-{row.number.lstrip('+')}-{language}.toml"
             return FileResponse(io.BytesIO(content), as_attachment=True, filename=name, content_type="text/plain")
-        may_edit = access(request).may(row.organization_id, EDIT)
         problems: list[str] = []
         if request.method == "POST":
-            if not may_edit:
-                raise PermissionDenied
             try:
                 self._take(request, row, language)
             except ValidationError as error:
@@ -164,5 +169,6 @@ class TextPages(ScopedAdmin):
             raise ValidationError(_("Choose a file first."), code="file")
         taken = text_files.apply(hotline, language, text_files.read(file.read(text_files.LARGEST + 1)), request.user)
         said = _("The file was taken: %(added)d new, %(changed)d changed, %(same)d as they were.")
-        messages.success(request, said % vars(taken))
+        waits = self._waits(hotline) if taken.added or taken.changed else ""
+        messages.success(request, said % vars(taken) + waits)
         self.log_change(request, hotline, f"Texts in {language} from a file: {taken}.")
