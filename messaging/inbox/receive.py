@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, QuerySet
 
@@ -226,13 +225,9 @@ def _planned(decision: Decision) -> sql.Values:
         "purpose": reply.purpose.value if reply else "",
         "delayed": reply.delayed if reply else False,
         "due_at": reply.due_at if reply else None,
-        "expires_at": _expires_at(reply) if reply else None,
+        "expires_at": Reply.expiry(reply.due_at) if reply else None,
         "block_uuid": uuid.uuid4() if decision.limit_reached else None,
     }
-
-
-def _expires_at(reply: PlannedReply) -> datetime.datetime:
-    return reply.due_at + datetime.timedelta(hours=settings.REPLY_EXPIRY_HOURS)
 
 
 def _receive_step_by_step(draft: _Draft, *, replacing: bool = False) -> None:
@@ -332,7 +327,7 @@ def _reply_values(draft: _Draft, reply: PlannedReply) -> sql.Values:
         "state": ReplyState.PENDING.value,
         "decided_at": draft.now,
         "due_at": reply.due_at,
-        "expires_at": _expires_at(reply),
+        "expires_at": Reply.expiry(reply.due_at),
         "language": "",
         "attempts": 0,
         "provider_id": "",

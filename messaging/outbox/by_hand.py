@@ -9,13 +9,11 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from conversations import blocks
 from conversations.models import Block, Conversation, Message, Reply
 from conversations.words import BlockCause, Disposition, ReplyState
 from hotlines import succession
@@ -24,7 +22,7 @@ from replies import lint
 from shield import decide
 from shield.decide import PlannedReply, Standing
 
-from .release import may_send
+from .release import silence
 
 
 @dataclass(frozen=True)
@@ -112,13 +110,13 @@ _STANDING = tuple(Standing.__dataclass_fields__)
 
 def _refuse(row: Conversation, now: datetime.datetime) -> None:
     """What no reply may be written in spite of."""
-    if row.opted_out_at is not None:
-        raise ValidationError(_("The sender wrote STOP: nothing more is sent."), code="stop")
-    person = row.block_cause == BlockCause.PERSON and row.blocked_until is not None and now < row.blocked_until
-    if person or blocks.everywhere(row, now).exists():
-        raise ValidationError(_("This sender is blocked by a person. Unblock the sender first."), code="blocked")
-    if not may_send(row.hotline, tester=row.tester, by_hand=True):
-        raise ValidationError(_("This number is not active: it sends nothing."), code="state")
+    reason = silence(row, row.hotline, now, by_hand=True)
+    if reason:
+        words = {
+            "stop": _("The sender wrote STOP: nothing more is sent."),
+            "blocked by a person": _("This sender is blocked by a person. Unblock the sender first."),
+        }
+        raise ValidationError(words.get(reason, _("This number is not active: it sends nothing.")), code="silence")
     if row.sender_sealed is None:
         raise ValidationError(_("The sender’s number is erased: nothing can be sent."), code="erased")
 
@@ -161,7 +159,7 @@ def _added(row: Conversation, following: _Next, text: str, language: str, now: d
         suspicion="" if planned.slot == 1 else None,
         decided_at=now,
         due_at=planned.due_at,
-        expires_at=planned.due_at + datetime.timedelta(hours=settings.REPLY_EXPIRY_HOURS),
+        expires_at=Reply.expiry(planned.due_at),
         language=language,
         by_hand=True,
     )

@@ -83,7 +83,7 @@ class Comparison:
 
 
 def of(hotline: Hotline, now: datetime.datetime) -> list[Comparison]:
-    """One for each language in which two texts are compared; two statements, and one more for each."""
+    """One for each language in which two texts are compared; one statement, and two more for each."""
     rivals = ReplyTemplate.objects.filter(hotline=hotline, arm=Arm.B, approved=True)
     return [_of(hotline, rival, now) for rival in rivals.order_by("language")]
 

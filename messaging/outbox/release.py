@@ -285,9 +285,13 @@ def set_aside(reply: Reply, error: Exception, now: datetime.datetime) -> None:
 
 def must_not_be_sent(reply: Reply, now: datetime.datetime) -> str:
     """Why a waiting reply is given up, or "". The block that the limit itself sets is no reason."""
-    conversation = reply.conversation
     if now >= reply.expires_at:
         return "expired"
+    return silence(reply.conversation, reply.hotline, now, by_hand=reply.by_hand)
+
+
+def silence(conversation: Conversation, hotline: Hotline, now: datetime.datetime, *, by_hand: bool) -> str:
+    """Why nothing is sent to a sender at all, or ""; the words of `must_not_be_sent`."""
     if conversation.opted_out_at is not None:
         return "stop"
     if (
@@ -298,15 +302,9 @@ def must_not_be_sent(reply: Reply, now: datetime.datetime) -> str:
         return "blocked by a person"
     if blocks.everywhere(conversation, now).exists():
         return "blocked by a person"
-    if not may_send(reply.hotline, tester=conversation.tester, by_hand=reply.by_hand):
-        return f"number is {reply.hotline.state}"
-    return ""
-
-
-def may_send(hotline: Hotline, *, tester: bool, by_hand: bool) -> bool:
-    """Whether a number sends: one that is active, and one that is not yet, or not now, what a person sends a tester."""
-    tried = by_hand and tester and hotline.state in {Hotline.State.DRAFT, Hotline.State.SILENT}
-    return hotline.state == Hotline.State.ACTIVE or tried
+    # A number that is not active yet, or not now, sends a tester what a person writes.
+    tried = by_hand and conversation.tester and hotline.state in {Hotline.State.DRAFT, Hotline.State.SILENT}
+    return "" if hotline.state == Hotline.State.ACTIVE or tried else f"number is {hotline.state}"
 
 
 def expire(now: datetime.datetime) -> int:

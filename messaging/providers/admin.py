@@ -49,7 +49,6 @@ _LIMITS = (
     ("messages_per_hour", "messages_per_day", "messages_per_month"),
     ("recipients_per_hour", "recipients_per_day", "recipients_per_month"),
 )
-_OF_CREDENTIALS = ("credentials_sealed", "examined_at", "examined_right")
 _COLUMNS = frozenset({"organization", "label", "provider", *_PRICES, *_LIMITS[0], *_LIMITS[1]})
 
 
@@ -268,14 +267,17 @@ class AccountAdmin(ScopedAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         if form.asks:
             obj.credentials = form.credentials()
-            if any(name.startswith(_PREFIX) for name in form.changed_data):
-                obj.examined_at = obj.examined_right = None
+        columns = {*_COLUMNS.intersection(form.cleaned_data), "credentials_sealed"}
+        credentials_changed = any(name.startswith(_PREFIX) for name in form.changed_data)
+        if credentials_changed:
+            obj.examined_at = obj.examined_right = None
+            columns |= {"examined_at", "examined_right"}
         if change:
             # Only what the page is for: its other columns may have been written by a worker since they were read.
-            obj.save(update_fields=[*_COLUMNS.intersection(form.cleaned_data), *_OF_CREDENTIALS])
+            obj.save(update_fields=columns)
         else:
             super().save_model(request, obj, form, change)
-        if obj.sending_paused_at and any(name.startswith(_PREFIX) for name in form.changed_data):
+        if obj.sending_paused_at and credentials_changed:
             messages.warning(request, _("Sending is still paused. Choose “Resume sending” to try the new credentials."))
 
     def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:

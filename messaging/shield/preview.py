@@ -40,7 +40,9 @@ class Turn:
 
 
 def turns(hotline: Hotline, language: str, now: datetime.datetime) -> list[Turn]:
-    """Until the first message that gets no reply any more, at most one more than the limit."""
+    """Until the first message that gets no reply any more, at most one more than the limit; without quiet hours, of
+    which the number's page tells.
+    """
     policy = dataclasses.replace(hotline.policy, answering=True, quiet_from=None, quiet_until=None)
     texts = choosing.texts_of(hotline)
     standing, moment, found = decide.fresh(now), now, list[Turn]()

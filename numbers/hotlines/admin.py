@@ -18,7 +18,14 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import INPUT_CLASSES
 
-from organizations.scoped_admin import DialogForm, ScopedAdmin, ScopedRelatedFilter, dialog_action, page_action
+from organizations.scoped_admin import (
+    DialogForm,
+    OccurringFilter,
+    ScopedAdmin,
+    ScopedRelatedFilter,
+    dialog_action,
+    page_action,
+)
 from organizations.tenancy import EDIT, OWN, VIEW
 
 from . import (
@@ -54,16 +61,12 @@ _SPELT_OUT = {
 }
 
 
-class KindFilter(admin.SimpleListFilter):
+class KindFilter(OccurringFilter):
     title = gettext_lazy("kind")
     parameter_name = "kind"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        names = model_admin.get_queryset(request).order_by().values_list("kind", flat=True).distinct()
-        return sorted(((name, str(kinds.label(name))) for name in names), key=lambda choice: choice[1])
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(kind=self.value()) if self.value() else queryset
+    def name_of(self, value: str) -> str:
+        return kinds.label(value)
 
 
 @admin.register(Hotline)

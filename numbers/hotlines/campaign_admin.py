@@ -25,9 +25,17 @@ class CampaignAdmin(ScopedAdmin):
     list_filter = (("organization", ScopedRelatedFilter),)
     fieldsets: ClassVar[Any] = ((None, {"fields": ("organization", "name", "turn")}),)
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The list with what `shown_now` tells of each row, found for all of them at once."""
+        found = super().get_changelist_instance(request)
+        standings = rotation.standings(list(found.result_list), timezone.now())
+        for campaign in found.result_list:
+            campaign.shown = standings[campaign.pk].shown
+        return found
+
     @admin.display(description=gettext_lazy("given away now"))
-    def shown_now(self, campaign: Campaign) -> str:
-        shown = rotation.standing(campaign, timezone.now()).shown
+    def shown_now(self, campaign: Any) -> str:
+        shown = campaign.shown
         if shown is None:
             return _("none is well")
         return format_html('{} <bdi class="pv-phone" dir="ltr">{}</bdi>', shown.name, shown.number)

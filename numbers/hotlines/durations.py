@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 #: Seconds of a unit, by the ways to write it short; the whole words are those of the translations.
 _SHORT = {
@@ -31,7 +31,7 @@ def _units() -> dict[str, int]:
     found = dict(_SHORT)
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
-            for seconds in (1, 60, 3600, 86_400):
+            for seconds in _NAMES:
                 words = (_counted(count, seconds) for count in _COUNTS)
                 found |= dict.fromkeys((_unit_in(word) for word in words), seconds)
     return found
@@ -41,15 +41,17 @@ def _unit_in(words: str) -> str:
     return re.sub(r"[0-9\s]+", "", words).casefold()
 
 
+_NAMES: Any = {
+    86_400: ngettext_lazy("%(count)d day", "%(count)d days", "count"),
+    3600: ngettext_lazy("%(count)d hour", "%(count)d hours", "count"),
+    60: ngettext_lazy("%(count)d minute", "%(count)d minutes", "count"),
+    1: ngettext_lazy("%(count)d second", "%(count)d seconds", "count"),
+}
+
+
 def _counted(count: int, seconds: int) -> str:
     """`3 hours`, in the reader's language."""
-    words = {
-        86_400: ngettext("%(count)d day", "%(count)d days", count),
-        3600: ngettext("%(count)d hour", "%(count)d hours", count),
-        60: ngettext("%(count)d minute", "%(count)d minutes", count),
-        1: ngettext("%(count)d second", "%(count)d seconds", count),
-    }
-    return words[seconds] % {"count": count}
+    return str(_NAMES[seconds] % {"count": count})
 
 
 def parse(text: str) -> int:

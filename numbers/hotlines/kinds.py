@@ -9,16 +9,15 @@ import functools
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 LABELS = {"anti-relous": _("anti-relous"), "anti-harassment": _("anti-harassment"), "lgbt": _("LGBT")}
 
 
-def label(kind: str) -> Any:
+def label(kind: str) -> str:
     """How a kind is called; an organization's own by its name."""
-    return LABELS.get(kind, kind)
+    return str(LABELS.get(kind, kind))
 
 
 @dataclass(frozen=True)

@@ -44,11 +44,25 @@ class Standing:
 
 
 def standing(campaign: Campaign, now: datetime.datetime) -> Standing:
-    """A few statements, however many numbers there are."""
-    hotlines = list(campaign.hotlines.select_related("account", "organization").order_by("pk"))
+    return standings([campaign], now)[campaign.pk]
+
+
+def standings(campaigns: Sequence[Campaign], now: datetime.datetime) -> dict[int, Standing]:
+    """By campaign; a few statements, however many there are. Their organizations should be loaded."""
+    found = Hotline.objects.filter(campaign__in=campaigns).select_related("account", "organization")
+    rows = list(found.order_by("pk"))
+    hotlines: dict[int | None, list[Hotline]] = {}
+    for hotline in rows:
+        hotlines.setdefault(hotline.campaign_id, []).append(hotline)
     doubts: dict[int, str] = {}
     for doubt in (_of_state, *_doubts):
-        doubts = {**doubt(hotlines, now), **doubts}
+        doubts = {**doubt(rows, now), **doubts}
+    return {its.pk: _standing(its, hotlines.get(its.pk, []), doubts, now) for its in campaigns}
+
+
+def _standing(
+    campaign: Campaign, hotlines: Sequence[Hotline], doubts: Mapping[int, str], now: datetime.datetime
+) -> Standing:
     members = [Member(hotline, doubts.get(hotline.pk, "")) for hotline in hotlines]
     today = now.astimezone(zoneinfo.ZoneInfo(campaign.organization.time_zone)).date()
     well = [member.hotline for member in members if not member.doubt]

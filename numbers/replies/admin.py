@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, 
 
 from hotlines import choices, extension
 from hotlines.models import Hotline
-from organizations.scoped_admin import DialogForm, ScopedForm, ScopedRelatedFilter, dialog_action
+from organizations.scoped_admin import DialogForm, OccurringFilter, ScopedForm, ScopedRelatedFilter, dialog_action
 from organizations.tenancy import EDIT
 
 from . import history, lint, panel, readiness, recordings, versions
@@ -119,16 +119,12 @@ class RefusalForm(DecisionForm):
     reason = forms.CharField(label=gettext_lazy("Reason"), max_length=200, widget=UnfoldAdminTextInputWidget())
 
 
-class LanguageFilter(admin.SimpleListFilter):
+class LanguageFilter(OccurringFilter):
     title = gettext_lazy("language")
     parameter_name = "language"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        own = model_admin.get_queryset(request).order_by().values_list("language", flat=True).distinct()
-        return sorted(((code, choices.language_name(code)) for code in own), key=lambda choice: choice[1])
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(language=self.value()) if self.value() else queryset
+    def name_of(self, value: str) -> str:
+        return choices.language_name(value)
 
 
 @admin.register(ReplyTemplate)
@@ -209,7 +205,8 @@ class ReplyTemplateAdmin(TextPages):
         text = obj.text
         if change:
             obj.text = form.initial["text"]
-            super().save_model(request, obj, form, change)
+            if set(form.changed_data) - {"text", "sound"}:
+                super().save_model(request, obj, form, change)
         if not change or text != obj.text:
             self.tell(request, versions.write(obj, text, request.user))
         self._keep_sound(request, obj, form)

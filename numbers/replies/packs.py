@@ -21,7 +21,7 @@ from hotlines.policy import MAX_REPLY_LIMIT
 
 from . import lint
 from .languages import base
-from .models import Purpose, ReplyTemplate
+from .models import Arm, Purpose, ReplyTemplate
 
 FOLDER = Path(__file__).parent / "packs"
 
@@ -100,6 +100,7 @@ def copy_to_hotline(hotline: Hotline, languages: Iterable[str] | None = None) ->
     with transaction.atomic():
         # Two copies at once: the second waits and finds nothing missing.
         Hotline.objects.select_for_update(no_key=True).get(pk=hotline.pk)
+        own = _own_kind(hotline)
         return [
             ReplyTemplate.objects.create(
                 organization_id=hotline.organization_id,
@@ -110,30 +111,34 @@ def copy_to_hotline(hotline: Hotline, languages: Iterable[str] | None = None) ->
                 text=missing.text,
             )
             for tag in (hotline.languages if languages is None else languages)
-            for missing in _missing(hotline, tag)
+            for missing in _missing(hotline, tag, own)
         ]
 
 
 def of_number(hotline: Hotline) -> list[list[Any]]:
     """A number's own texts as `OwnKind.texts` keeps them: those that are sent, and none that is being compared."""
-    rows = ReplyTemplate.objects.filter(hotline=hotline, arm="a", approved=True)
+    rows = ReplyTemplate.objects.filter(hotline=hotline, arm=Arm.A, approved=True)
     return [list(row) for row in rows.order_by("language").values_list("purpose", "step", "language", "text")]
 
 
-def _texts_of_kind(hotline: Hotline, tag: str) -> tuple[PackText, ...]:
-    """Those of the pack, or of the organization's own kind, in a language or in the one without its region."""
+def _own_kind(hotline: Hotline) -> OwnKind | None:
+    """The organization's own kind that the number is of, as long as it is there."""
     if hotline.kind in packs():
-        return for_language(hotline.kind, tag)
-    own = OwnKind.objects.filter(organization=hotline.organization_id, name=hotline.kind).first()
-    rows = own.texts if own else []
+        return None
+    return OwnKind.objects.filter(organization=hotline.organization_id, name=hotline.kind).first()
+
+
+def _own_texts(own: OwnKind, tag: str) -> tuple[PackText, ...]:
+    """As `for_language`, of an organization's own kind."""
+    rows = own.texts
     for wanted in (tag, base(tag)):
         if found := [PackText(Purpose(row[0]), row[1], row[3]) for row in rows if row[2] == wanted]:
             return tuple(found)
     return ()
 
 
-def _missing(hotline: Hotline, tag: str) -> list[PackText]:
-    pack = _texts_of_kind(hotline, tag)
+def _missing(hotline: Hotline, tag: str, own: OwnKind | None) -> list[PackText]:
+    pack = _own_texts(own, tag) if own else for_language(hotline.kind, tag)
     stored = ReplyTemplate.objects.filter(
         Q(hotline=hotline) | Q(hotline__isnull=True),
         organization=hotline.organization_id,

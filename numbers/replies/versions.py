@@ -48,7 +48,7 @@ def write(template: ReplyTemplate, text: str, author: Any) -> TextVersion:
             template.approved = not waits
             template.save()
         else:
-            _remember(template.pk, before)
+            _remember(template, before)
             if waits:
                 template.text = before
             else:
@@ -64,7 +64,7 @@ def hear_again(template: ReplyTemplate, author: Any) -> TextVersion | None:
     if not needs_approval(template.organization_id):
         return None
     with transaction.atomic():
-        _remember(template.pk, template.text)
+        _remember(template, template.text)
         template.approved = False
         template.save(update_fields=["approved", "updated_at"])
         return _record(template, template.text, author, waits=True)
@@ -107,10 +107,10 @@ def _decide(row: TextVersion, state: str, reader: Any) -> None:
     row.save(update_fields=["state", "decided_by", "decided_at", "reason"])
 
 
-def _remember(template_id: int, text: str) -> None:
-    """The text that was there before anybody kept versions."""
-    if not TextVersion.objects.filter(template=template_id).exists():
-        TextVersion.objects.create(template_id=template_id, text=text, state=State.USED)
+def _remember(template: ReplyTemplate, text: str) -> None:
+    """The text that was there before anybody kept versions, since it was last saved."""
+    if not TextVersion.objects.filter(template=template).exists():
+        TextVersion.objects.create(template=template, text=text, state=State.USED, written_at=template.updated_at)
 
 
 def _record(template: ReplyTemplate, text: str, author: Any, *, waits: bool) -> TextVersion:

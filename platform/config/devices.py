@@ -11,12 +11,13 @@ from typing import Any
 
 from allauth.account.signals import user_logged_in
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+
+from . import mails
 
 COOKIE = "paravent_device"
 _SALT = "config.devices"
@@ -64,7 +65,7 @@ def signed_in(request: HttpRequest | None = None, user: Any = None, **_signal: o
         return
     known, name = _accounts(request), _name(user)
     setattr(request, _NEW, [name, *(other for other in known if other != name)])
-    if name not in known and user.email:
+    if name not in known:
         _tell(request, user)
 
 
@@ -81,7 +82,7 @@ def _tell(request: HttpRequest, user: Any) -> None:
         "page": f"{settings.PUBLIC_URL}/accounts/sessions/",
     }
     subject = _("Paravent: signed in from a new browser")
-    EmailMessage(subject, body, settings.DEFAULT_FROM_EMAIL, [user.email]).send(fail_silently=True)
+    mails.to_person(user, subject, body)
 
 
 user_logged_in.connect(signed_in, dispatch_uid="config.devices.signed_in")

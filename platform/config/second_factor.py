@@ -19,7 +19,6 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
-from django.core.mail import EmailMessage
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -28,6 +27,8 @@ from django.utils.translation import gettext as _
 
 from inbox import clients
 from privacy import datakeys, vault
+
+from . import mails
 
 #: What is a second factor by itself; recovery codes only stand in for one that was lost.
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
@@ -55,15 +56,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def send_notification_mail(self, template_prefix: str, user: Any, *_arguments: Any, **_named: Any) -> None:
         """Tell her that a factor of hers changed: if it was not she, somebody has her password and her session."""
-        if not user.email:
-            return
         body = _(
             "A second factor of your account %(name)s was added, removed or made anew just now. If it was not you, "
             "tell whoever runs this platform at once."
         )
         subject = _("Paravent: your second factor has changed")
         body %= {"name": user.get_username()}
-        EmailMessage(subject, body, settings.DEFAULT_FROM_EMAIL, [user.email]).send(fail_silently=True)
+        mails.to_person(user, subject, body)
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]

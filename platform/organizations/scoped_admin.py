@@ -92,6 +92,21 @@ class ScopedRelatedFilter(admin.RelatedFieldListFilter):
         return bool(super().has_output() or self.lookup_val)
 
 
+class OccurringFilter(admin.SimpleListFilter):
+    """Choices are the values of the column `parameter_name` that occur in the user's rows, by their names."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        rows = model_admin.get_queryset(request).order_by()
+        values = rows.values_list(self.parameter_name, flat=True).distinct()
+        return sorted(((value, self.name_of(value)) for value in values), key=lambda choice: choice[1])
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
+
+    def name_of(self, value: str) -> str:
+        raise NotImplementedError
+
+
 class ScopedAdmin(ModelAdmin):  # type: ignore[type-arg]
     """Base of every page about an organization's rows. See this module's docstring."""
 

@@ -132,6 +132,18 @@ def test_the_page_shows_which_number_is_given_away_and_why_another_is_not(world:
     assert "Métro" in signed_in(world.north.viewer).get("/admin/hotlines/campaign/").content.decode()
 
 
+def test_a_list_of_campaigns_costs_what_one_costs(
+    world: World, campaign: Campaign, django_assert_max_num_queries: Any
+) -> None:
+    client = signed_in(world.north.viewer)
+    client.get("/admin/hotlines/campaign/")
+    for number in range(20):
+        Campaign.objects.create(organization=world.north.organization, name=f"C{number}")
+    with django_assert_max_num_queries(12):
+        seen = client.get("/admin/hotlines/campaign/").content.decode()
+    assert seen.count("none is well") == 20
+
+
 def test_a_number_joins_a_campaign_of_its_own_organization_alone(world: World, campaign: Campaign) -> None:
     page = reverse("admin:hotlines_hotline_change", args=(world.south.hotline.pk,))
     client = signed_in(world.south.owner)

@@ -202,8 +202,10 @@ def test_a_new_text_in_the_form_waits(two_people: World) -> None:
 
 def test_one_goes_back_to_an_older_text(world: World) -> None:
     north, row = world.north, template(world)
+    last = row.updated_at
     signed_in(north.editor).post(page(row), fields(world, text=NEW))
     older = TextVersion.objects.get(text=OLD)
+    assert older.written_at == last
     shown = signed_in(north.viewer).get(page(row)).content.decode()
     assert "<ins>" in shown
     assert "Use this text again" not in shown

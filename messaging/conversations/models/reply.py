@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -152,6 +154,11 @@ class Reply(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_state_display()} {self.slot}"
+
+    @staticmethod
+    def expiry(due_at: datetime.datetime) -> datetime.datetime:
+        """When a reply that is due then is given up."""
+        return due_at + datetime.timedelta(hours=settings.REPLY_EXPIRY_HOURS)
 
     @property
     def is_over(self) -> bool:

@@ -265,7 +265,7 @@ class Hotline(models.Model):
 
     @property
     def kind_label(self) -> str:
-        return str(kinds.label(self.kind))
+        return kinds.label(self.kind)
 
     @property
     def policy(self) -> Policy:
