@@ -15,6 +15,7 @@ import django_ratelimit.core
 import pytest
 from django.conf import settings
 from django.core.cache import caches
+from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 from tests.with_services import postgresql_server, pytest_collection_modifyitems, redis_url
 from tests.world import World, build_world
@@ -66,6 +67,13 @@ def _fresh_process(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> N
     peppers.forget()
     judge.forget()
     chaining.forget()
+
+
+@pytest.fixture
+def in_english() -> Iterator[None]:
+    """What is said outside a request is English."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture(autouse=True)

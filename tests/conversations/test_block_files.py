@@ -17,6 +17,7 @@ from django.utils import timezone, translation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.outbox.carrier import deliver, inbound
+from tests.people import signed_in
 from tests.world import SENDER, World
 
 from conversations import block_files, blocks
@@ -199,12 +200,6 @@ def test_one_that_nobody_can_read_any_more_stays_where_it_is(world: World, clock
 
 
 # --- in the browser ---------------------------------------------------------------------------------------------------
-def signed_in(user: Any) -> Client:
-    client = Client(headers={"accept-language": "en"})
-    client.force_login(user)
-    return client
-
-
 def upload(client: Client, text: str, **more: Any) -> Any:
     file = SimpleUploadedFile("blocks.csv", text.encode(), content_type="text/csv")
     return client.post(reverse("admin:conversations_block_file"), {"file": file, "reason": "why", **more})

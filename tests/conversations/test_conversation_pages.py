@@ -11,9 +11,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.db.models import CharField, F
 from django.db.models.functions import Cast
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from tests.people import signed_in
 from tests.signing import post_message
 from tests.world import SENDER, World, message_fields
 
@@ -25,12 +25,6 @@ from privacy import datakeys
 
 LIST = "/admin/conversations/conversation/"
 BLOCKS = "/admin/conversations/block/"
-
-
-def signed_in(user: User) -> Client:
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(user)
-    return client
 
 
 def page(row: Conversation | Block, name: str = "change") -> str:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.exceptions import ValidationError
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from tests.people import signed_in
 from tests.world import SENDER, World
 from tests.writing import write
 
@@ -22,12 +22,6 @@ from evidence import exporting, verify
 from evidence.models import Export
 from evidence.models.export import TAKEN_WITHIN
 from organizations.models import Member
-
-
-def signed_in(user: Any) -> Client:
-    client = Client(headers={"accept-language": "en"})
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from tests.people import signed_in
 from tests.processes import ROOT
 from tests.world import SENDER, World
 from tests.writing import write
@@ -24,12 +25,6 @@ from organizations.models import Member
 
 DAY = datetime.timedelta(days=1)
 WHY = {"reason": "complaint", "words": "file 17", "password": "pw"}
-
-
-def signed_in(user: Any) -> Client:
-    client = Client(headers={"accept-language": "en"})
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

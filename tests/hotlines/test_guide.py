@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import datetime
 import decimal
-from collections.abc import Iterator
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.people import signed_in
 from tests.world import World
 from tests.writing import write
 
@@ -23,21 +21,9 @@ from hotlines.models import Account, Hotline
 from replies.models import ReplyTemplate
 from shield import preview
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("in_english")]
 
 DONE, ADVICE, TODO = Standing.DONE, Standing.ADVICE, Standing.TODO
-
-
-@pytest.fixture(autouse=True)
-def _in_english() -> Iterator[None]:
-    with translation.override("en"):
-        yield
-
-
-def signed_in(user: User) -> Client:
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(user)
-    return client
 
 
 def steps(world: World, **asked: str) -> dict[str, Step]:

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
+from tests.people import signed_in
 from tests.signing import post_message
 from tests.world import Tenant, World, message_fields
 
@@ -21,12 +22,6 @@ from hotlines import choices, durations, lifecycle, number_rules, summary
 from hotlines.models import Account, EndpointPin, Hotline
 from organizations.models import Organization
 from replies.models import ReplyTemplate
-
-
-def signed_in(user: User) -> Client:
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(user)
-    return client
 
 
 def page(hotline: Hotline, name: str = "change") -> str:

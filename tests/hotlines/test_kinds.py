@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.test import Client
 from django.urls import reverse
+from tests.people import signed_in
 from tests.world import Tenant, World
 
 from hotlines import lifecycle
@@ -16,12 +16,6 @@ from hotlines.models import Hotline, OwnKind
 from replies.models import ReplyTemplate
 
 pytestmark = pytest.mark.once
-
-
-def signed_in(user: User) -> Client:
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(user)
-    return client
 
 
 def make(tenant: Tenant, name: str = "festival", user: User | None = None) -> Any:

@@ -7,12 +7,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.people import signed_in
 from tests.world import World
 
 from hotlines import rotation
@@ -116,12 +115,6 @@ def test_a_campaign_without_numbers_gives_none(world: World) -> None:
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
-def signed_in(user: User) -> Client:
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(user)
-    return client
-
-
 def test_the_page_shows_which_number_is_given_away_and_why_another_is_not(world: World, campaign: Campaign) -> None:
     raided(world.north.hotline)
     page = reverse("admin:hotlines_campaign_change", args=(campaign.pk,))

@@ -8,19 +8,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from tests.people import signed_in
 from tests.world import Tenant, World
 
 from organizations import members
 from organizations.models import Invitation, Member, Organization
-
-
-def signed_in(user: User) -> Client:
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(user)
-    return client
 
 
 def invite(tenant: Tenant, name: str, role: str = "editor") -> Any:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
-from django.test import Client
 from django.urls import reverse
+from tests.people import signed_in
 from tests.world import World
 from tests.writing import write
 
@@ -17,12 +16,6 @@ from replies.models import ReplyTemplate
 
 pytestmark = pytest.mark.once
 LIST = "/admin/organizations/trail/"
-
-
-def signed_in(user: User) -> Client:
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(user)
-    return client
 
 
 def change(world: World) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import datetime
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from tests.outbox.carrier import Carrier, written
 from tests.outbox.test_concurrency import at_once
 from tests.world import World
@@ -23,14 +23,10 @@ from hotlines.models import Hotline
 from outbox import by_hand, release, send
 from replies.models import ReplyTemplate
 
+pytestmark = pytest.mark.usefixtures("in_english")
+
 HOUR = datetime.timedelta(hours=1)
 WORDS = "Cette personne ne souhaite pas vous répondre."
-
-
-@pytest.fixture(autouse=True)
-def _in_english() -> Iterator[None]:
-    with translation.override("en"):
-        yield
 
 
 @pytest.fixture

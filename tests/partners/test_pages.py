@@ -5,21 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from tests.partners.receiver import Receiver
 from tests.partners.test_events import endpoint
+from tests.people import signed_in
 from tests.world import World
 
 from partners import delivering, events
 from partners.models import Delivery, Endpoint, Event
-
-
-def signed_in(user: Any) -> Client:
-    client = Client(headers={"accept-language": "en"})
-    client.force_login(user)
-    return client
 
 
 def page(name: str, *arguments: Any) -> str:

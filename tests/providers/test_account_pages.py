@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from tests.people import signed_in
 from tests.world import AUTH_ID, Tenant, World
 
 from hotlines.models import Account
@@ -20,12 +20,6 @@ from providers.admin import AccountForm
 
 SECRET = "a-new-secret-token-0123456789"
 TARIFF = {"tariff": "segment", "price_out": "0.05", "price_in": "0.0075", "billing_rate": "1"}
-
-
-def signed_in(user: User) -> Client:
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(user)
-    return client
 
 
 def page(account: Account, name: str = "change") -> str:

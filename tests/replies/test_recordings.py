@@ -17,7 +17,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.inbox.test_calls import answer, asked, north, post
-from tests.replies.test_template_pages import signed_in
+from tests.people import signed_in
 from tests.world import Tenant, World
 
 from conversations.models import Reply

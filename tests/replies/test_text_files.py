@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.people import signed_in
 from tests.world import World
 
 from hotlines.models import Hotline
@@ -98,12 +98,6 @@ def test_a_mistake_is_said_and_changes_nothing(content: bytes, said: str) -> Non
 
 def address(hotline: Hotline, tag: str) -> str:
     return reverse("admin:replies_replytemplate_text_file", args=[hotline.pk, tag])
-
-
-def signed_in(user: Any) -> Client:
-    client = Client(headers={"accept-language": "en"})
-    client.force_login(user)
-    return client
 
 
 def bring(user: Any, hotline: Hotline, tag: str, content: str) -> Any:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.test import Client
 from django.urls import reverse
-from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.people import signed_in
 from tests.world import World
 
 from hotlines.models import Hotline
@@ -20,15 +18,9 @@ from organizations.models import Organization
 from replies import choosing, differences, history, readiness, text_files, versions
 from replies.models import Purpose, ReplyTemplate, TextVersion
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("in_english")]
 
 OLD, NEW = "Réponse de North.", "Une autre réponse."
-
-
-@pytest.fixture(autouse=True)
-def _in_english() -> Iterator[None]:
-    with translation.override("en"):
-        yield
 
 
 @pytest.fixture
@@ -50,12 +42,6 @@ def answered(world: World) -> str:
 def states(world: World) -> list[tuple[str, str]]:
     rows = TextVersion.objects.filter(template__hotline=world.north.hotline).order_by("pk")
     return list(rows.values_list("text", "state"))
-
-
-def signed_in(user: User) -> Client:
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(user)
-    return client
 
 
 def page(row: ReplyTemplate, name: str = "change", *more: int) -> str:

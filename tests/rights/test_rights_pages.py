@@ -10,18 +10,13 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
+from tests.people import signed_in
 from tests.world import SENDER, World
 from tests.writing import write
 
 from rights.models import DataRequest
 
 ENTER = reverse("admin:rights_datarequest_enter")
-
-
-def signed_in(user: Any) -> Client:
-    client = Client(headers={"accept-language": "en"})
-    client.force_login(user)
-    return client
 
 
 def letter(world: World, **changes: Any) -> dict[str, Any]:
