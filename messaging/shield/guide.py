@@ -68,12 +68,26 @@ def lived_through(request: HttpRequest, hotline: Hotline) -> Step:
     )
 
 
+def _wait(turn: Turn) -> str:
+    """When a reply follows; "" where none does."""
+    if turn.waits is None or turn.waits_most is None:
+        return ""
+    least, most = int(turn.waits.total_seconds()), int(turn.waits_most.total_seconds())
+    if not most:
+        return _("at once")
+    if least == most:
+        return _("after %(time)s") % {"time": durations.spoken(least)}
+    if not least:
+        return _("within %(time)s") % {"time": durations.spoken(most)}
+    return _("after %(least)s to %(most)s") % {"least": durations.spoken(least), "most": durations.spoken(most)}
+
+
 def _shown(turn: Turn) -> dict[str, object]:
     cost = money.spoken(turn.micros) if turn.micros else ""
     sms = ngettext("%(count)d SMS", "%(count)d SMS", turn.segments) % {"count": turn.segments}
     return {
         "turn": turn,
-        "waits": durations.spoken(int(turn.waits.total_seconds())) if turn.waits else "",
+        "waits": _wait(turn),
         "size": f"{sms}, {cost}" if cost else sms,
         "blocked_for": durations.spoken(int(turn.blocked_for.total_seconds())) if turn.blocked_for else "",
     }

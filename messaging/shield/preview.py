@@ -20,18 +20,20 @@ from .decide import Incoming
 
 #: He writes again so long after what he saw last.
 _PAUSE = datetime.timedelta(minutes=10)
-#: In the middle of the jitter.
-_CHANCE = 0.5
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One message and what follows; `text` is None where nothing does, `micros` where no price is known."""
+    """One message and what follows; `text` is None where nothing does, `micros` where no price is known.
+
+    A reply waits from `waits` to `waits_most`, as the jitter falls.
+    """
 
     number: int
     after: datetime.timedelta
     disposition: Disposition
     waits: datetime.timedelta | None = None
+    waits_most: datetime.timedelta | None = None
     text: str | None = None
     language: str = ""
     segments: int = 0
@@ -47,12 +49,13 @@ def turns(hotline: Hotline, language: str, now: datetime.datetime) -> list[Turn]
     texts = choosing.texts_of(hotline)
     standing, moment, found = decide.fresh(now), now, list[Turn]()
     for number in range(1, hotline.reply_limit + 2):
-        decision = decide.decide(policy, standing, Incoming(), moment, _CHANCE)
+        decision = decide.decide(policy, standing, Incoming(), moment)
         standing, planned = decision.standing, decision.reply
         turn = Turn(number, moment - now, decision.disposition)
         if planned is not None:
             turn = _answered(turn, hotline, language, planned.purpose, planned.slot, texts)
-            turn = dataclasses.replace(turn, waits=planned.due_at - moment)
+            waits = planned.due_at - moment
+            turn = dataclasses.replace(turn, waits=waits, waits_most=waits + policy.jitter)
             moment = planned.due_at
         if decision.limit_reached and standing.blocked_until is not None:
             turn = dataclasses.replace(turn, blocked_for=policy.block_time)

@@ -29,6 +29,8 @@ from .text_pages import TextPages
 
 #: What makes a text another's in the eyes of who approved it.
 _PLACE = ("hotline", "purpose", "step", "language", "arm")
+#: The same as it is read where it cannot be changed.
+_PLACE_READ = ("hotline", "purpose", "step", "language_named", "arm")
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,17 @@ class LanguageFilter(OccurringFilter):
         return choices.language_name(value)
 
 
+class WaitingFilter(admin.SimpleListFilter):
+    title = gettext_lazy("approval")
+    parameter_name = "waits"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", gettext_lazy("waits for approval"))]
+
+    def queryset(self, _request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(versions__state=TextVersion.State.WAITS) if self.value() == "yes" else queryset
+
+
 @admin.register(ReplyTemplate)
 class ReplyTemplateAdmin(TextPages):
     form = ReplyTemplateForm
@@ -139,6 +152,7 @@ class ReplyTemplateAdmin(TextPages):
         ("hotline", ScopedRelatedFilter),
         "purpose",
         LanguageFilter,
+        WaitingFilter,
         ("organization", ScopedRelatedFilter),
     )
     search_fields = ("text",)
@@ -150,12 +164,14 @@ class ReplyTemplateAdmin(TextPages):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Who may not change a text may still hear it."""
-        (place, where), (heading, text) = super().get_fieldsets(request, obj)
+        (_none, where), (heading, text) = super().get_fieldsets(request, obj)
+        read = dict(zip(_PLACE, _PLACE_READ, strict=True)) if self._stays(request, obj) else {}
+        place = [read.get(name, name) for name in where["fields"]]
         may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         shown = ["text", *(["sound"] if may else [])]
         shown += ["listen"] if obj and recordings.recorded(obj) else []
         shown += ["reading"] if obj and panel.unread(obj) else []
-        return ((place, where), (heading, {**text, "fields": shown}))
+        return ((None, {**where, "fields": place}), (heading, {**text, "fields": shown}))
 
     @admin.display(description=gettext_lazy("listen"))
     def listen(self, template: ReplyTemplate) -> str:
@@ -199,7 +215,11 @@ class ReplyTemplateAdmin(TextPages):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Where two people stand for a text, it stays in its place: elsewhere it would say something else."""
         fixed = super().get_readonly_fields(request, obj)
-        return (*fixed, *_PLACE) if obj and versions.needs_approval(obj.organization_id) else fixed
+        return (*fixed, *_PLACE_READ) if self._stays(request, obj) else fixed
+
+    def _stays(self, request: HttpRequest, obj: Any) -> bool:
+        may = obj is None or self.has_change_permission(request, obj)
+        return not may or bool(obj and versions.needs_approval(obj.organization_id))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         text = obj.text

@@ -6,10 +6,12 @@ older version. What waits for the second person is answered to nobody.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -92,6 +94,15 @@ def refuse(version: TextVersion, reader: Any, reason: str) -> None:
 
 def waiting(template: ReplyTemplate) -> TextVersion | None:
     return template.versions.filter(state=State.WAITS).select_related("written_by").first()
+
+
+def count_waiting(organizations: Iterable[Organization]) -> dict[int, int]:
+    """How many texts wait, by organization, of those that want approval. No statement where none does."""
+    asked = [organization.pk for organization in organizations if organization.texts_need_approval]
+    if not asked:
+        return {}
+    rows = TextVersion.objects.filter(state=State.WAITS, template__organization__in=asked).order_by()
+    return dict(rows.values_list("template__organization").annotate(count=Count("pk")))
 
 
 def _waiting(version: TextVersion) -> tuple[TextVersion, ReplyTemplate]:

@@ -21,6 +21,7 @@ from organizations.models import Organization
 from organizations.scoped_admin import access
 from organizations.tenancy import EDIT, OWN
 from outbox import restored
+from replies import versions
 
 from . import overview, sessions
 
@@ -46,6 +47,7 @@ class Today:
     blocks: int = 0
     active: int = 0
     warnings: list[str] = field(default_factory=list)
+    texts_waiting: int = 0
     next_step: NextStep | None = None
     day: overview.Day | None = None
     chart: overview.Chart | None = None
@@ -92,6 +94,8 @@ def _cards(request: HttpRequest, organizations: list[Organization]) -> list[Toda
         cards[account.organization_id].warnings.append(
             text % {"account": account.label, "reason": account.sending_paused_reason}
         )
+    for pk, count in versions.count_waiting(organizations).items():
+        cards[pk].texts_waiting = count
     now = timezone.now()
     days = overview.days(organizations, now)
     for card in cards.values():

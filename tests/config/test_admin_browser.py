@@ -2,48 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 from tests.demo_server import DemoServer
 from tests.tour.screenshots import converse, open_phone
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 PATIENCE_MS = 30_000
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """Errors of scripts, violations of the policy, dialogs, and requests to other hosts."""
-    return []
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    opened = browser.new_context(locale="fr-FR", viewport={"width": 1440, "height": 900})
-    opened.grant_permissions(["clipboard-read", "clipboard-write"])
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext, server: DemoServer, complaints: list[str]) -> Page:
-    """Signed in as the demo's owner."""
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("dialog", lambda dialog: (complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-    page.on(
-        "request", lambda asked: None if asked.url.startswith((server.url, "data:")) else complaints.append(asked.url)
-    )
-    page.goto(f"{server.url}/admin/")
-    page.get_by_label("Nom d’utilisateur").fill(server.user)
-    page.get_by_label("Mot de passe").fill(server.password)
-    page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{server.url}/admin/")
-    return page
 
 
 def write(page: Page, server: DemoServer, phone: str, text: str) -> None:

@@ -180,5 +180,5 @@ def test_a_preview_has_as_many_replies_as_the_limit_and_one_message_more(
     assert [turn.text is not None for turn in turns] == [True] * limit + [False]
     assert [turn.blocked_for is not None for turn in turns] == [False] * (limit - 1) + [True, False]
     for turn in turns[:limit]:
-        assert turn.waits is not None
-        assert delay <= turn.waits.total_seconds() <= delay + jitter
+        assert turn.waits == datetime.timedelta(seconds=delay)
+        assert turn.waits_most == datetime.timedelta(seconds=delay + jitter)

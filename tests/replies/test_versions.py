@@ -207,52 +207,6 @@ def test_one_goes_back_to_an_older_text(world: World) -> None:
 
 
 # --- side by side -----------------------------------------------------------------------------------------------------
-def desk(world: World, language: str = "en") -> str:
-    return reverse("admin:replies_replytemplate_desk", args=(world.north.hotline.pk, language))
-
-
-def test_languages_stand_side_by_side_and_are_saved_together(world: World) -> None:
-    hotline, client = world.north.hotline, signed_in(world.north.editor)
-    versions.write(versions.new(hotline, "fr", "reply", 2), "Encore.", world.north.owner)
-    versions.write(versions.new(hotline, "fr", "help", 1), "Aide.", world.north.owner)
-    shown = client.get(desk(world)).content.decode()
-    assert shown.count("not translated yet") == 2
-    assert OLD in shown
-    posted = {
-        "text-reply-1": "Another reply.",
-        "text-reply-2": "Again.",
-        "text-help-1": "",
-        "text-final-1": "Not asked.",
-    }
-    done = client.post(desk(world), posted, follow=True).content.decode()
-    assert "2 texts were taken." in done
-    rows = ReplyTemplate.objects.filter(hotline=hotline, language="en").order_by("purpose", "step")
-    assert list(rows.values_list("purpose", "step", "text")) == [("reply", 1, "Another reply."), ("reply", 2, "Again.")]
-
-
-def test_what_may_not_be_sent_stays_in_its_field_and_the_rest_is_taken(world: World) -> None:
-    versions.write(versions.new(world.north.hotline, "fr", "reply", 2), "Encore.", world.north.owner)
-    posted = {"text-reply-1": "Hello {name}", "text-reply-2": "Again."}
-    response = signed_in(world.north.editor).post(desk(world), posted)
-    shown = response.content.decode()
-    assert (response.status_code, "looks like a placeholder" in shown, "Hello {name}" in shown) == (400, True, True)
-    assert ReplyTemplate.objects.get(language="en", step=2, hotline=world.north.hotline).text == "Again."
-
-
-def test_a_desk_is_read_by_all_and_written_by_editors(world: World) -> None:
-    assert "<textarea" not in signed_in(world.north.viewer).get(desk(world)).content.decode()
-    assert signed_in(world.north.viewer).post(desk(world), {"text-reply-1": "x"}).status_code == 403
-    assert signed_in(world.south.owner).get(desk(world)).status_code == 404
-    assert signed_in(world.north.editor).get(desk(world, "xx")).status_code == 404
-
-
-def test_the_count_says_what_a_thousand_cost(world: World) -> None:
-    url, editor = reverse("admin:replies_replytemplate_segments"), signed_in(world.north.editor)
-    type(world.north.account).objects.filter(pk=world.north.account.pk).update(price_out="0.07")
-    pk = str(world.north.hotline.pk)
-    assert "1,000 of them cost 70.00\xa0EUR." in editor.post(url, {"text": "a", "hotline": pk}).json()["summary"]
-    for other in ("", "x", "9" * 40, str(world.south.hotline.pk)):
-        assert "cost" not in editor.post(url, {"text": "a", "hotline": other}).json()["summary"]
 
 
 # --- differences ------------------------------------------------------------------------------------------------------
