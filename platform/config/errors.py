@@ -13,9 +13,20 @@ _RETRY_AFTER = 60
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500; or 503 where it was the database that did not answer, because then there is something better to say."""
-    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
-        response = render(request, "503.html", status=503)
-        response.headers["Retry-After"] = str(_RETRY_AFTER)
-        return response
-    return defaults.server_error(request)
+    """500; or 503 where it was the database that did not answer, or the counters of second factors, because then there
+    is something better to say.
+    """
+    error = sys.exc_info()[1]
+    page = "503.html" if isinstance(error, OperationalError | InterfaceError) else ""
+    if request.path.startswith("/accounts/") and _of_redis(error):
+        page = "paravent/login_unavailable.html"
+    if not page:
+        return defaults.server_error(request)
+    response = render(request, page, status=503)
+    response.headers["Retry-After"] = str(_RETRY_AFTER)
+    return response
+
+
+def _of_redis(error: BaseException | None) -> bool:
+    """Told by its module's name: the embedded default has no Redis, and does not install its client."""
+    return type(error).__module__.partition(".")[0] in {"redis", "django_redis"}

@@ -33,7 +33,10 @@ class Line(logging.Formatter):
     def formatException(self, ei: Any) -> str:  # noqa: N802  as the standard library calls it
         lines: list[str] = []
         error: BaseException | None = ei[1]
-        while error is not None:
+        told: set[int] = set()
+        # Causes may go in a circle: django-redis raises the cause of its own error from that error.
+        while error is not None and id(error) not in told:
+            told.add(id(error))
             kind = type(error)
             places = "".join(traceback.format_tb(error.__traceback__))
             lines.insert(0, f"Traceback (most recent call last):\n{places}{kind.__module__}.{kind.__qualname__}")

@@ -171,3 +171,11 @@ def test_a_traceback_tells_kinds_and_places_and_not_what_the_exceptions_say() ->
     assert line.startswith("it failed\n")
     assert [kind in line for kind in ("builtins.ValueError", "builtins.RuntimeError", "test_logs.py")] == [True] * 3
     assert line.index("ValueError") < line.index("which led to") < line.rindex("RuntimeError")
+
+
+def test_causes_that_go_in_a_circle_are_told_once() -> None:
+    """As django-redis raises them when Redis is down: the log must not go round for ever."""
+    first, second = OSError("one"), ValueError("two")
+    first.__cause__, second.__cause__ = second, first
+    told = logs.Line().formatException((OSError, first, None))
+    assert told.count("builtins.OSError") == told.count("builtins.ValueError") == 1
