@@ -263,6 +263,10 @@ SECOND_FACTOR_REQUIRED = not DEMO
 MFA_ADAPTER = "config.second_factor.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_ISSUER = "Paravent"
+MFA_FORMS = {
+    "add_webauthn": "config.passkey_forms.AddPasskeyForm",
+    "edit_webauthn": "config.passkey_forms.RenamePasskeyForm",
+}
 #: A code that was typed as its half minute ended is taken.
 MFA_TOTP_TOLERANCE = 1
 MFA_RECOVERY_CODES_SHOW_ONCE = True
