@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import unicodedata
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -16,9 +15,10 @@ from fpdf import FPDF
 from fpdf.enums import Align, XPos, YPos
 from fpdf.fonts import FontFace
 
-_FONTS = Path(__file__).with_name("fonts")
+from organizations import fonts
+
 _FAMILY = "Paravent"
-_FILES = {"": _FONTS / "DejaVuSansCondensed.ttf", "B": _FONTS / "DejaVuSansCondensed-Bold.ttf"}
+_FILES = {"": fonts.REGULAR, "B": fonts.BOLD}
 #: Marks, format characters and variation selectors change how others look; alone they say nothing.
 _SILENT = {"Cc", "Cf", "Mc", "Mn", "Me"}
 _RIGHT_TO_LEFT = {"R", "AL"}

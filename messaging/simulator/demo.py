@@ -14,6 +14,7 @@ from django.db import transaction
 
 from hotlines.models import Account, Hotline, default_countries
 from organizations.models import Member, Organization
+from pages.models import Page
 from replies import packs
 
 from .phones import PROVIDER
@@ -37,12 +38,14 @@ class Line:
     kind: str
     delay_seconds: int
     calls: Hotline.Calls
+    #: Of its public page.
+    slug: str
 
 
 LINES = (
-    Line("Anti-harcèlement", "+33199001217", "anti-harassment", 0, Hotline.Calls.SPEAK),
-    Line("Anti-relous", "+33199001027", "anti-relous", 0, Hotline.Calls.TEXT),
-    Line("LGBT", "+33199001705", "lgbt", 5, Hotline.Calls.REJECT),
+    Line("Anti-harcèlement", "+33199001217", "anti-harassment", 0, Hotline.Calls.SPEAK, "anti-harcelement"),
+    Line("Anti-relous", "+33199001027", "anti-relous", 0, Hotline.Calls.TEXT, "anti-relous"),
+    Line("LGBT", "+33199001705", "lgbt", 5, Hotline.Calls.REJECT, "lgbt"),
 )
 
 
@@ -83,6 +86,8 @@ def load() -> bool:
         hotline.full_clean()
         hotline.save()
         packs.copy_to_hotline(hotline)
+        Page.objects.create(organization=organization, slug=line.slug, name=line.name, hotline=hotline, published=True)
+    Page.objects.create(organization=organization, slug="numeros", name="Nos numéros", published=True)
     return True
 
 

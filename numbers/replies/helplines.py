@@ -52,7 +52,9 @@ def all_lines() -> tuple[Line, ...]:
 
 
 def of(countries: Collection[str], kind: str) -> list[Line]:
-    """Those of a number that answers these countries; all of them for an organization's own kind."""
-    lines = [line for line in all_lines() if line.country in countries]
-    fitting = [line for line in lines if kind in line.kinds]
-    return fitting or lines
+    """Those of a number that answers these countries; all of a country that has none of this kind."""
+    found = []
+    for country in dict.fromkeys(line.country for line in all_lines() if line.country in countries):
+        lines = [line for line in all_lines() if line.country == country]
+        found += [line for line in lines if kind in line.kinds] or lines
+    return found

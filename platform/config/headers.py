@@ -6,8 +6,8 @@ from csp.middleware import CSPMiddleware
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-_PEOPLE = ("/admin/", "/accounts/")
-_WITH_FORMS = (*_PEOPLE, "/rights/")
+PEOPLE = ("/admin/", "/accounts/")
+_WITH_FORMS = (*PEOPLE, "/rights/")
 
 
 class PolicyMiddleware(CSPMiddleware):
@@ -17,7 +17,7 @@ class PolicyMiddleware(CSPMiddleware):
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        if request.path.startswith(_PEOPLE):
+        if request.path.startswith(PEOPLE):
             response._csp_update = {  # type: ignore[attr-defined]  # noqa: SLF001  what django-csp's decorators set
                 "script-src": ["'unsafe-eval'"],
                 "style-src": ["'unsafe-inline'"],

@@ -13,6 +13,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
+from .headers import PEOPLE
+
 IDLE = 30 * 60
 #: The session is written at most once in so many seconds, since each write is one to the database.
 _WRITTEN = 60
@@ -28,7 +30,8 @@ class SessionLimits:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.user.is_authenticated:
+        # Nobody else's pages know who signed in: they are the same for all, and caches may keep them.
+        if request.path.startswith(PEOPLE) and request.user.is_authenticated:
             self._judge(request)
         return self.get_response(request)
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests import pages
+from tests import doc_pages
 from tests.bench.report import machine
 from tests.chaos.evidence import Evidence
 from tests.chaos.verdict import KINDS, Verdict
@@ -23,7 +23,7 @@ _PACKAGES = ("Django", "granian", "celery", "psycopg")
 
 def write(page: Path, verdict: Verdict, arguments: Sequence[str]) -> None:
     """Put the result into its part of `page`."""
-    pages.put(page, PART, section(verdict, arguments))
+    doc_pages.put(page, PART, section(verdict, arguments))
 
 
 def section(verdict: Verdict, arguments: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests import pages
+from tests import doc_pages
 from tests.chaos import evidence, plan, report, verdict
 from tests.chaos.evidence import Call, Evidence, MessageRow, Outage, ReplyRow
 from tests.chaos.generator import Attempt
@@ -400,7 +400,7 @@ def test_the_provider_s_ledger_is_read_as_it_was_written(tmp_path: Path) -> None
 
 def test_the_page_has_the_command_and_the_figures(tmp_path: Path) -> None:
     page = tmp_path / "reliability.md"
-    page.write_text("before\n{}\nold\n{}\nafter\n".format(*pages.marks(report.PART)))
+    page.write_text("before\n{}\nold\n{}\nafter\n".format(*doc_pages.marks(report.PART)))
     report.write(page, verdict.judge(well()), ["--messages", "400", "--write", "docs/reliability.md"])
     text = page.read_text()
     assert "`python -m tests.chaos --messages 400`" in text

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests import pages
+from tests import doc_pages
 from tests.raid.verdict import RUNS, Bar, Run, failures, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +44,7 @@ def main() -> int:
     for bar in missed:
         _say(f"MISSED: {bar}")
     if options.write:
-        pages.put(Path(options.write), "raid", f"{page}\n")
+        doc_pages.put(Path(options.write), "raid", f"{page}\n")
     return 1 if missed else 0
 
 

@@ -49,7 +49,7 @@ def test_what_nobody_has_looked_at_for_two_years_is_old() -> None:
 
 
 def test_a_number_is_told_the_lines_of_its_kind_and_countries() -> None:
-    assert [line.number for line in helplines.of(["ES", "FR"], "lgbt")] == ["028"]
+    assert [line.number for line in helplines.of(["ES", "FR"], "lgbt")] == ["01 48 06 42 41", "028"]
     assert [line.number for line in helplines.of(["FR"], "anti-relous")] == ["3919"]
-    assert [line.number for line in helplines.of(["FR"], "festival")] == ["3919"]
+    assert [line.number for line in helplines.of(["FR"], "festival")] == ["3919", "01 48 06 42 41"]
     assert helplines.of(["JP"], "lgbt") == []

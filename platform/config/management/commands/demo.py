@@ -9,6 +9,8 @@ BOX = """
   Paravent, the demo
 
     phone      {url}/simulator/
+    page       {url}/fr/anti-relous/
+    API        {url}/api/v1/docs/
     admin      {url}/admin/
     user       {user}
     password   {password}
