@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +22,9 @@ from hotlines import lifecycle
 from hotlines.models import Account, Campaign, EndpointPin, Hotline, StateChange
 from organizations.models import Invitation, Member, Organization
 from outbox import sweeps
-from partners import events
-from partners.models import Delivery, Endpoint, new_secret
+from pages.models import Page
+from partners import events, signing
+from partners.models import ApiKey, ApiWrite, Delivery, Endpoint
 from replies.models import ReplyTemplate
 from rights.models import DataRequest
 from shield.models import Alert, LevelChange
@@ -31,6 +33,7 @@ ACTORS = ("owner", "editor", "viewer", "south", "stranger", "anonymous", "operat
 NORTH_SENDER, SOUTH_SENDER = "33639980123", "33639980456"
 #: Stands in every name, text and reason of the north, and nowhere else.
 CANARY = "Zanzibar"
+YEAR = datetime.timedelta(days=365)
 
 
 @dataclass
@@ -113,10 +116,24 @@ def plant() -> Planted:
         kind="loop", key="north", organization=north.organization, hotline=north.hotline, at=timezone.now()
     )
     endpoint = Endpoint(organization=north.organization, label=f"{CANARY} hook", url="https://hooks.example.org/")
-    endpoint.secret = new_secret()
+    endpoint.secret = signing.new_shared()
     endpoint.save()
     Campaign.objects.create(organization=north.organization, name=f"{CANARY} campaign")
     lifecycle.make_kind(north.hotline, f"{CANARY} kind")
+    Page.objects.create(
+        organization=north.organization, slug="zanzibar", name=f"{CANARY} page", hotline=north.hotline, published=True
+    )
+    key = ApiKey(organization=north.organization, label=f"{CANARY} key", expires_at=timezone.now() + YEAR)
+    key.new_secret()
+    key.save()
+    ApiWrite.objects.create(
+        organization=north.organization,
+        key=key,
+        method="PATCH",
+        path=f"/api/v1/{CANARY}/",
+        request_digest="x",
+        status=200,
+    )
     template = ReplyTemplate.objects.filter(hotline=north.hotline).first()
     assert template is not None
     for row in (north.organization, north.hotline, conversation, template, block):
@@ -188,6 +205,9 @@ ROWS: dict[type[models.Model], str] = {
     Block: "organization",
     Alert: "organization",
     Endpoint: "organization",
+    ApiKey: "organization",
+    ApiWrite: "organization",
+    Page: "organization",
     Delivery: "organization",
     StateChange: "organization",
 }

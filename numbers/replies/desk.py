@@ -63,9 +63,9 @@ def entries(hotline: Hotline, source: str, target: str) -> list[Entry]:
     for purpose, step in sorted(places, key=lambda place: (order.index(Purpose(place[0])), place[1])):
         there, here = rows.get((source, purpose, step)), rows.get((target, purpose, step))
         sent = here.text if here and here.approved else ""
-        waits = here is not None and here.pk in waiting
-        text = waiting[here.pk] if waits else here.text if here else ""
-        made.append(Entry(Purpose(purpose), step, there.text if there else "", text, here, waits, sent))
+        draft = waiting.get(here.pk) if here else None
+        text = draft if draft is not None else here.text if here else ""
+        made.append(Entry(Purpose(purpose), step, there.text if there else "", text, here, draft is not None, sent))
     return made
 
 

@@ -170,6 +170,8 @@ class TextVersion(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("written by")
     )
     written_at = models.DateTimeField(_("written"), default=timezone.now)
+    #: By what, where `written_by` only answers for it: a key of the API.
+    source = models.CharField(max_length=100, blank=True, default="", db_default="")
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("read by")
     )

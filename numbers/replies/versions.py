@@ -6,7 +6,7 @@ older version. What waits for the second person is answered to nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -36,8 +36,9 @@ def new(hotline: Hotline, language: str, purpose: str, step: int) -> ReplyTempla
     )
 
 
-def write(template: ReplyTemplate, text: str, author: Any) -> TextVersion:
-    """Give `template`, which may be new, another text; `waits` where somebody else has to approve it.
+def write(template: ReplyTemplate, text: str, author: Any, *, source: str = "") -> TextVersion:
+    """Give `template`, which may be new, another text; it waits where somebody else has to approve it, and where no
+    person wrote it: then `source` says what did, and `author` is who answers for that.
 
     Raises `ValidationError` for a text that may not be sent, and then changes nothing.
     """
@@ -45,7 +46,7 @@ def write(template: ReplyTemplate, text: str, author: Any) -> TextVersion:
     template.text, before = text, template.text
     template.full_clean()
     with transaction.atomic():
-        waits = needs_approval(template.organization_id)
+        waits = bool(source) or needs_approval(template.organization_id)
         if template.pk is None:
             template.approved = not waits
             template.save()
@@ -56,7 +57,7 @@ def write(template: ReplyTemplate, text: str, author: Any) -> TextVersion:
             else:
                 template.approved = True
                 template.save(update_fields=["text", "approved", "updated_at"])
-        return _record(template, text, author, waits=waits)
+        return _record(template, text, author, waits=waits, source=source)
 
 
 def hear_again(template: ReplyTemplate, author: Any) -> TextVersion | None:
@@ -96,12 +97,9 @@ def waiting(template: ReplyTemplate) -> TextVersion | None:
     return template.versions.filter(state=State.WAITS).select_related("written_by").first()
 
 
-def count_waiting(organizations: Iterable[Organization]) -> dict[int, int]:
-    """How many texts wait, by organization, of those that want approval. No statement where none does."""
-    asked = [organization.pk for organization in organizations if organization.texts_need_approval]
-    if not asked:
-        return {}
-    rows = TextVersion.objects.filter(state=State.WAITS, template__organization__in=asked).order_by()
+def count_waiting(organizations: Collection[Organization]) -> dict[int, int]:
+    """How many texts wait, by organization: of members, or of a system of theirs."""
+    rows = TextVersion.objects.filter(state=State.WAITS, template__organization__in=organizations).order_by()
     return dict(rows.values_list("template__organization").annotate(count=Count("pk")))
 
 
@@ -124,11 +122,11 @@ def _remember(template: ReplyTemplate, text: str) -> None:
         TextVersion.objects.create(template=template, text=text, state=State.USED, written_at=template.updated_at)
 
 
-def _record(template: ReplyTemplate, text: str, author: Any, *, waits: bool) -> TextVersion:
+def _record(template: ReplyTemplate, text: str, author: Any, *, waits: bool, source: str = "") -> TextVersion:
     """What waited before is put aside by the newer one."""
     TextVersion.objects.filter(template=template, state=State.WAITS).update(
         state=State.REFUSED, decided_at=timezone.now(), reason=_("replaced by a newer text")
     )
     return TextVersion.objects.create(
-        template=template, text=text, written_by=author, state=State.WAITS if waits else State.USED
+        template=template, text=text, written_by=author, state=State.WAITS if waits else State.USED, source=source
     )

@@ -9,7 +9,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views import defaults
 
+from partners.api import problems
+
 _RETRY_AFTER = 60
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404, for programs as for people."""
+    if request.path.startswith("/api/"):
+        return problems.response(404, "The API has no such address.")
+    return defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -20,6 +29,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     page = "503.html" if isinstance(error, OperationalError | InterfaceError) else ""
     if request.path.startswith("/accounts/") and _of_redis(error):
         page = "paravent/login_unavailable.html"
+    if request.path.startswith("/api/"):
+        response = problems.response(503 if page else 500)
+        if page:
+            response.headers["Retry-After"] = str(_RETRY_AFTER)
+        return response
     if not page:
         return defaults.server_error(request)
     response = render(request, page, status=503)

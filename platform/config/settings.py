@@ -74,6 +74,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "csp",
     "allauth",
     "allauth.account",
@@ -84,6 +86,7 @@ INSTALLED_APPS = [
     "hotlines",
     "replies",
     "providers",
+    "pages",
     "conversations",
     "shield",
     "outbox",
@@ -100,7 +103,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "config.languages.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -226,6 +229,9 @@ COUNTRY_REPLIES_PER_HOUR = setting_int("COUNTRY_REPLIES_PER_HOUR", 600)
 # --- webhook --------------------------------------------------------------------------------------------------------
 WEBHOOK_BODY_LIMIT = 64 * 1024
 WEBHOOK_FAILURE_RATE = setting("WEBHOOK_FAILURE_RATE", "60/m")
+#: Requests of one key of the API, and wrong keys from one address.
+API_RATE = setting("API_RATE", "60/m")
+API_GUESS_RATE = "30/m"
 LOGIN_RATE_BY_ADDRESS = "10/m"
 LOGIN_RATE_BY_NAME = "5/5m"
 #: Seconds another process may go on using what a hotline's page said before it was saved.
@@ -306,6 +312,8 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = DEMO
+# Names with a hash, and released widgets, whose bytes never change: a site that embeds one works while we are down.
+WHITENOISE_IMMUTABLE_FILE_TEST = r"\.[0-9a-f]{12}\.[^/]+$|/pages/widget-[0-9]+\.js$"
 _HTTPS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_NAME = "__Host-session" if _HTTPS else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if _HTTPS else "csrf"
@@ -342,8 +350,10 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 
+from config.api_description import SPECTACULAR_SETTINGS  # noqa: E402, F401
 from config.theme import UNFOLD  # noqa: E402, F401
 
 LOGGING = {

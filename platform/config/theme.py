@@ -80,9 +80,11 @@ UNFOLD: dict[str, Any] = {
                     _item(_("Hotlines"), "call", "hotlines_hotline"),
                     _item(_("Reply templates"), "translate", "replies_replytemplate"),
                     _item(_("Campaigns"), "campaign", "hotlines_campaign"),
+                    _item(_("Public pages"), "web", "pages_page"),
                     _item(_("Kinds"), "category", "hotlines_ownkind"),
                     _item(_("Accounts"), "key", "hotlines_account"),
                     _item(_("Webhooks"), "webhook", "partners_endpoint"),
+                    _item(_("Keys"), "vpn_key", "partners_apikey"),
                 ],
             },
             {
@@ -96,6 +98,7 @@ UNFOLD: dict[str, Any] = {
                     _item(_("Evidence exports"), "folder_zip", "evidence_export"),
                     _item(_("Shown numbers"), "visibility", "evidence_reveal"),
                     _item(_("Deliveries"), "outgoing_mail", "partners_delivery"),
+                    _item(_("Changes by keys"), "api", "partners_apiwrite"),
                 ],
             },
             {

@@ -206,6 +206,12 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[type-arg]
                 kwargs.setdefault("initial", only[0])
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        rows = db_field.remote_field.model.objects.for_user(request.user, VIEW)
+        organization = getattr(request, "tenancy_organization", None)
+        kwargs["queryset"] = rows if organization is None else rows.filter(organization=organization)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """No pencil and no plus beside a choice: they open pop-ups that a keyboard gets lost in."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)

@@ -24,8 +24,8 @@ from organizations.scoped_admin import (
 )
 from organizations.tenancy import OWN
 
-from . import delivering, events
-from .models import Delivery, Endpoint, new_secret
+from . import delivering, events, key_admin, signing
+from .models import Delivery, Endpoint
 
 
 @admin.register(Endpoint)
@@ -41,7 +41,7 @@ class EndpointAdmin(ScopedAdmin):
         (
             None,
             {
-                "fields": ("organization", "label", "url", "audience"),
+                "fields": ("organization", "label", "url", "audience", "signature"),
                 "description": gettext_lazy(
                     "Paravent posts each event here as JSON, signed by the Standard Webhooks specification, and tries "
                     "for three days. No event holds a sender, a text or a reason that people wrote."
@@ -60,9 +60,15 @@ class EndpointAdmin(ScopedAdmin):
             return "trying", _("does not answer")
         return "well", _("in use")
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Its keys are of one way to sign."""
+        fixed = super().get_readonly_fields(request, obj)
+        return (*fixed, "signature") if obj else fixed
+
     def save_model(self, request: HttpRequest, obj: Endpoint, form: Any, change: Any) -> None:
         if not change:
-            obj.secret = new_secret()
+            two = obj.signature == Endpoint.Signature.ED25519
+            obj.secret = signing.new_private() if two else signing.new_shared()
         super().save_model(request, obj, form, change)
 
     @page_action(description=gettext_lazy("Show the signing key"), icon="key", roles=OWN)
@@ -74,7 +80,7 @@ class EndpointAdmin(ScopedAdmin):
             "subtitle": row.label,
             "opts": self.opts,
             "original": row,
-            "secret": row.secret,
+            "secret": signing.public(row.secret),
         }
         return TemplateResponse(request, "partners/secret.html", context)
 
@@ -120,7 +126,7 @@ class EndpointAdmin(ScopedAdmin):
         shown=lambda row: row.paused_at is not None,
     )
     def resume(self, request: HttpRequest, row: Endpoint, form: DialogForm) -> str:
-        Endpoint.objects.filter(pk=row.pk).update(paused_at=None, paused_reason="")
+        Endpoint.objects.filter(pk=row.pk).update(paused_at=None, paused_reason="", resumed_at=timezone.now())
         self.log_change(request, row, "Resumed.")
         return _("Events are sent again.")
 
@@ -175,3 +181,6 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def send_again(self, request: HttpRequest, row: Delivery, form: DialogForm) -> str:
         delivering.again(row)
         return _("It is on its way again.")
+
+
+__all__ = ["DeliveryAdmin", "EndpointAdmin", "key_admin"]

@@ -9,7 +9,9 @@ class PartnersConfig(AppConfig):
     def ready(self) -> None:
         from outbox import sweeps
 
-        from . import delivering, events
+        from . import delivering, events, exporting
 
         sweeps.add(sweeps.Sweep(events.write_events, every=5.0))
         sweeps.add(sweeps.Sweep(delivering.deliver_events, every=5.0, aside=True))
+        sweeps.add(sweeps.Sweep(exporting.make_exports, every=10.0, aside=True))
+        sweeps.add(sweeps.Sweep(exporting.forget_old_exports, every=3600.0, aside=True))

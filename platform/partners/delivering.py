@@ -15,13 +15,13 @@ import time
 import httpx
 from django.db.models import F
 from django.utils import timezone
-from standardwebhooks.webhooks import Webhook
 
 from outbox import faults
 from outbox.clock import shared_now
 from privacy import vault
 from providers import addresses
 
+from . import signing
 from .models import Delivery, Endpoint
 
 log = logging.getLogger("paravent.partners")
@@ -95,7 +95,7 @@ def _status(delivery: Delivery) -> str:
     at = timezone.now()
     try:
         target = addresses.resolve(endpoint.url)
-        signature = Webhook(endpoint.secret).sign(event.message_id, at, body.decode())
+        signature = signing.sign(endpoint.secret, event.message_id, at, body)
         headers = {
             "Host": target.netloc,
             "Content-Type": "application/json",

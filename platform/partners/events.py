@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, Min, OuterRef, Q
 from django.utils import translation
 
+from figures.models import WeekFigures
 from hotlines import succession
 from hotlines.models import Hotline, StateChange
 from outbox import telling
@@ -22,7 +23,8 @@ from outbox.clock import shared_now
 from shield.models import Alert
 from shield.words import Level
 
-from .models import Delivery, Endpoint, Event, ToldAlert
+from . import regular, visible
+from .models import ApiKey, Audience, Delivery, Endpoint, Event, Scope, ToldAlert
 
 _HOUR, _DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
 #: Of an event, so that no body comes near what receivers take (20 kB).
@@ -36,14 +38,21 @@ def write_events() -> int:
 
 def write(now: datetime.datetime) -> int:
     """Write what is to be told; returns how many events that are."""
-    rows = Endpoint.objects.filter(paused_at__isnull=True).order_by("organization").values("organization")
-    first = dict(rows.annotate(at=Min("created_at")).values_list("organization", "at"))
-    own = dict(
-        rows.filter(audience=Endpoint.Audience.OWN).annotate(at=Min("created_at")).values_list("organization", "at")
-    )
-    return sum(_once(_write_alerts, organization, since, now) for organization, since in own.items()) + sum(
-        _once(_write_states, organization, since, now) for organization, since in first.items()
-    )
+    # Those of paused endpoints too: what happens in a pause is written then, and so not told after it.
+    rows = Endpoint.objects.order_by().values_list("organization")
+    first = dict(rows.annotate(at=Min("created_at")))
+    own = dict(rows.filter(audience=Endpoint.Audience.OWN).annotate(at=Min("created_at")))
+    for organization, audience, scopes, made in ApiKey.objects.usable().values_list(
+        "organization", "audience", "scopes", "created_at"
+    ):
+        if Scope.EVENTS in scopes:
+            first[organization] = min(first.get(organization, made), made)
+            if audience == Audience.OWN:
+                own[organization] = min(own.get(organization, made), made)
+    private, public = (_write_alerts, _write_spans), (_write_states, _write_weeks)
+    return sum(
+        _once(writing, organization, since, now) for organization, since in own.items() for writing in private
+    ) + sum(_once(writing, organization, since, now) for organization, since in first.items() for writing in public)
 
 
 def _once(writing: Callable[..., int], *arguments: Any) -> int:
@@ -75,6 +84,31 @@ def _write_alerts(organization_id: int, since: datetime.datetime, now: datetime.
         ToldAlert.objects.bulk_create(ToldAlert(alert=alert, event=event) for alert in chosen)
         _send(event, now)
     return 1
+
+
+def _write_spans(organization_id: int, since: datetime.datetime, now: datetime.datetime) -> int:
+    """Counts of the spans that are over, unless they are told, or there is nothing to tell."""
+    written = 0
+    for kind, counting, start, end in regular.spans(now):
+        told = Event.objects.filter(organization=organization_id, kind=kind, at=end).exists()
+        # Looked at once: an empty span would be counted at each run until the next one.
+        if told or end <= since or _looked_at.get((organization_id, kind)) == end:
+            continue
+        found = counting(organization_id, start, end)
+        _looked_at[organization_id, kind] = end
+        if not found:
+            continue
+        numbers = [{"hotline": _hotline(hotline), **counts} for hotline, counts in found.items()]
+        data = {"since": start.isoformat(), "until": end.isoformat(), "numbers": numbers}
+        with transaction.atomic():
+            event = Event.objects.create(organization_id=organization_id, kind=kind, at=end, data=data)
+            _send(event, now)
+        written += 1
+    return written
+
+
+#: By organization and kind, the end of the span that this process has counted.
+_looked_at: dict[tuple[int, str], datetime.datetime] = {}
 
 
 def _alert(alert: Alert) -> dict[str, Any]:
@@ -119,6 +153,28 @@ def _write_state(change: StateChange, now: datetime.datetime) -> int:
     return 1
 
 
+def _write_weeks(organization_id: int, since: datetime.datetime, now: datetime.datetime) -> int:
+    """Figures that were published, each once."""
+    rows = WeekFigures.objects.filter(
+        hotline__organization=organization_id, event__isnull=True, published_at__gte=max(since, now - _DAY)
+    ).select_related("hotline")
+    return sum(_write_week(row, now) for row in rows.order_by("pk"))
+
+
+def _write_week(row: WeekFigures, now: datetime.datetime) -> int:
+    week = {"monday": row.monday.isoformat(), "senders": row.senders, "messages": row.messages}
+    with transaction.atomic():
+        event = Event.objects.create(
+            organization_id=row.hotline.organization_id,
+            kind=Event.Kind.WEEK,
+            at=row.published_at,
+            week=row,
+            data={"hotline": _hotline(row.hotline), "week": {**week, "languages": row.languages}},
+        )
+        _send(event, now)
+    return 1
+
+
 def write_test(endpoint: Endpoint, now: datetime.datetime) -> Delivery:
     """An event that says nothing but that it came."""
     with transaction.atomic():
@@ -132,12 +188,21 @@ def write_test(endpoint: Endpoint, now: datetime.datetime) -> Delivery:
 def _send(event: Event, now: datetime.datetime, to: Iterable[Endpoint] | None = None) -> Sequence[Delivery]:
     """Put it on its way to those whom it concerns, and who were there when it happened."""
     if to is None:
-        readers = Q() if event.kind == Event.Kind.STATE else Q(audience=Endpoint.Audience.OWN)
-        to = Endpoint.objects.filter(readers, organization=event.organization_id, paused_at__isnull=True)
+        there = Q(created_at__lte=event.at) & (Q(resumed_at__isnull=True) | Q(resumed_at__lte=event.at))
+        readers = Q() if _is_for_partners(event) else Q(audience=Endpoint.Audience.OWN)
+        to = Endpoint.objects.filter(there, readers, organization=event.organization_id, paused_at__isnull=True)
     return Delivery.objects.bulk_create(
         Delivery(organization_id=event.organization_id, event=event, endpoint=endpoint, next_attempt_at=now)
         for endpoint in to
     )
+
+
+def _is_for_partners(event: Event) -> bool:
+    """Of a number that a published page shows, now or as another's successor; no partner knows of any other."""
+    if event.kind not in Event.PUBLIC:
+        return False
+    about = event.state_change.hotline_id if event.state_change else event.week.hotline_id if event.week else None
+    return about in visible.numbers_under(visible.pages_of(event.organization_id))
 
 
 def _hotline(hotline: Hotline | None) -> dict[str, str] | None:

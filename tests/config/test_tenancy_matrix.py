@@ -24,6 +24,8 @@ from tests.planted import (
 
 from hotlines.models import Campaign, Hotline, OwnKind
 from organizations.models import Member, Trail
+from pages.models import Page
+from partners.models import ApiKey, ApiWrite
 from privacy import datakeys
 
 
@@ -58,6 +60,9 @@ OBJECTS: dict[str, Target] = {
     "shield_levelchange": lambda p: p.change,
     "partners_endpoint": lambda p: p.endpoint,
     "partners_delivery": lambda p: p.delivery,
+    "partners_apikey": lambda p: ApiKey.objects.get(organization=p.north.organization),
+    "partners_apiwrite": lambda p: ApiWrite.objects.get(organization=p.north.organization),
+    "pages_page": lambda p: Page.objects.get(organization=p.north.organization),
 }
 # What GET answers to: owner, editor, viewer of the north; owner of the south; stranger; anonymous; operator.
 _EVERYBODY = "200 200 200 200 200 302 200"
@@ -226,6 +231,25 @@ GET: dict[str, str] = {
     "partners_delivery_history": _OWN_ROW,
     "partners_delivery_delete": "403 404 404 404 404 302 403",
     "partners_delivery_send_again": _OWN_ROW,
+    "partners_apikey_changelist": _OWN_LIST,
+    "partners_apikey_add": _OWN_LIST,
+    "partners_apikey_change": _OWN_ROW,
+    "partners_apikey_history": _OWN_ROW,
+    "partners_apikey_delete": _OWN_ROW,
+    "partners_apikey_rotate": _OWN_ROW,
+    "partners_apikey_revoke": _OWN_ROW,
+    "partners_apiwrite_changelist": _OWN_LIST,
+    "partners_apiwrite_add": "403 403 403 403 403 302 403",
+    "partners_apiwrite_change": _OWN_ROW,
+    "partners_apiwrite_history": _OWN_ROW,
+    "partners_apiwrite_delete": "403 404 404 404 404 302 403",
+    "app_list:pages": "200 200 200 200 404 302 200",
+    "pages_page_changelist": _LIST,
+    "pages_page_add": "200 200 403 200 403 302 200",
+    "pages_page_change": _ROW,
+    "pages_page_history": _ROW,
+    "pages_page_delete": "200 200 403 404 404 302 200",
+    "pages_page_widget": _ROW,
 }
 #: Django's catch-all and its redirects from old addresses; tested below.
 UNNAMED = 1 + len(OBJECTS)

@@ -23,8 +23,9 @@ from hotlines.policy import MAX_REPLY_LIMIT
 from inbox.models import MessagePart
 from organizations.models import Invitation, Member, Organization, Trail
 from outbox.models import Summary, SweepTurn, UsedDatabase
+from pages.models import Page
 from partners import events
-from partners.models import Endpoint, Event
+from partners.models import ApiKey, ApiWrite, Endpoint, Event, ExportJob
 from privacy.models import DataKey, Pepper
 from providers.models import GatewayLife, LogReading
 from replies.models import Recording, ReplyTemplate, TextVersion
@@ -34,7 +35,7 @@ from simulator.models import Line, PhoneText
 
 NOW = datetime.datetime(2026, 11, 2, 12, tzinfo=datetime.UTC)
 OURS = (
-    *("privacy", "organizations", "hotlines", "replies", "providers"),
+    *("privacy", "organizations", "hotlines", "replies", "providers", "pages"),
     *("conversations", "shield", "outbox", "inbox", "rights", "evidence", "figures", "partners", "simulator"),
 )
 
@@ -337,6 +338,36 @@ def detachment(rows: Rows) -> Detachment:
     )
 
 
+def page(rows: Rows, **changes: Any) -> Page:
+    given = {"slug": "north", "name": "North", "hotline": rows.hotline, **changes}
+    return Page.objects.create(organization=rows.world.north.organization, **given)
+
+
+def api_key(rows: Rows) -> ApiKey:
+    organization = rows.world.north.organization
+    return ApiKey.objects.create(organization=organization, label="key", mark="a", digest="d", expires_at=NOW)
+
+
+def replaced_key(rows: Rows) -> ApiKey:
+    row = api_key(rows)
+    again(row, mark="n")
+    set_to(row, replaced_by=ApiKey.objects.get(mark="n"))
+    return ApiKey.objects.get(pk=row.pk)
+
+
+def export_job(rows: Rows) -> ExportJob:
+    since = NOW - datetime.timedelta(days=1)
+    return ExportJob.objects.create(
+        organization=rows.world.north.organization, key=api_key(rows), hotline=rows.hotline, since=since, until=NOW
+    )
+
+
+def week_event(rows: Rows) -> Event:
+    return Event.objects.create(
+        organization=rows.world.north.organization, kind="statistics.week", at=NOW, week=week(rows)
+    )
+
+
 def endpoint(rows: Rows) -> Endpoint:
     return Endpoint.objects.create(organization=rows.world.north.organization, label="hook", url="https://example.org/")
 
@@ -520,6 +551,32 @@ VIOLATIONS: dict[str, Callable[[Rows], None]] = {
     "endpoint_pause_has_reason": lambda rows: set_to(endpoint(rows), paused_at=NOW),
     "Event.uuid": lambda rows: again(event(rows), uuid=Event.objects.get().uuid),
     "Event.state_change": lambda rows: again(state_event(rows)),
+    "event_span_once": lambda rows: again(
+        Event.objects.create(organization=rows.world.north.organization, kind="blocks", at=NOW)
+    ),
+    "Event.week": lambda rows: again(week_event(rows)),
+    "endpoint_signature_known": lambda rows: set_to(endpoint(rows), signature="rsa"),
+    "ApiKey.uuid": lambda rows: again(api_key(rows), mark="b", uuid=ApiKey.objects.get().uuid),
+    "ApiKey.mark": lambda rows: again(api_key(rows)),
+    "ApiKey.replaced_by": lambda rows: again(replaced_key(rows), mark="c"),
+    "api_key_audience_known": lambda rows: set_to(api_key(rows), audience="all"),
+    "api_key_has_digest": lambda rows: set_to(api_key(rows), digest=""),
+    "api_write_once_per_key": lambda rows: again(
+        ApiWrite.objects.create(
+            organization=rows.world.north.organization, key=api_key(rows), idempotency_key="x", status=200
+        )
+    ),
+    "ExportJob.uuid": lambda rows: again(export_job(rows), uuid=ExportJob.objects.get().uuid),
+    "export_job_state_known": lambda rows: set_to(export_job(rows), state="lost", finished_at=NOW),
+    "export_job_span": lambda rows: set_to(export_job(rows), since=NOW),
+    "export_job_waits_unfinished": lambda rows: set_to(export_job(rows), finished_at=NOW),
+    "Page.uuid": lambda rows: again(page(rows), slug="second", uuid=Page.objects.get().uuid),
+    "Page.slug": lambda rows: again(page(rows)),
+    "page_of_one_thing": lambda rows: set_to(
+        page(rows), campaign=Campaign.objects.create(organization=rows.world.north.organization, name="c")
+    ),
+    "page_one_list_per_organization": lambda rows: again(page(rows, hotline=None), slug="second"),
+    "page_has_name": lambda rows: set_to(page(rows), name=""),
     "event_is_about_something": lambda rows: set_to(event(rows), kind="hotline.state_changed"),
     "delivery_once_per_endpoint": lambda rows: again(event(rows).deliveries.get()),
     "delivery_ends_when_delivered": lambda rows: set_to(event(rows).deliveries.get(), delivered_at=NOW),

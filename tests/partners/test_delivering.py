@@ -19,8 +19,8 @@ from tests.partners.receiver import Receiver
 from tests.partners.test_events import endpoint
 from tests.world import World
 
-from partners import delivering, events
-from partners.models import Delivery, Endpoint, new_secret
+from partners import delivering, events, signing
+from partners.models import Delivery, Endpoint
 
 NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
 SECOND = datetime.timedelta(seconds=1)
@@ -60,7 +60,7 @@ def test_an_event_arrives_once_and_its_signature_is_right_for_its_own_key_alone(
     assert received.headers["webhook-id"] == delivery.event.message_id
     assert received.headers["host"] == f"127.0.0.1:{receiver.port}"
     with pytest.raises(WebhookVerificationError):
-        received.verified(new_secret())
+        received.verified(signing.new_shared())
     delivery.refresh_from_db()
     assert delivery.delivered_at is not None
     assert (delivery.attempts, delivery.detail, delivery.next_attempt_at) == (1, "200", None)

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import time_machine
 from django.utils import timezone
+from tests.partners.api_world import make_page
 from tests.world import Tenant, World
 
+from figures.models import WeekFigures
 from hotlines import lifecycle
 from hotlines.models import Hotline
-from partners import events
-from partners.models import Delivery, Endpoint, Event, ToldAlert, new_secret
+from partners import events, signing
+from partners.models import Delivery, Endpoint, Event, ToldAlert
 from replies.models import ReplyTemplate
 from shield.models import Alert, LevelChange
 
@@ -32,7 +34,7 @@ def clock(settings: Any) -> Any:
 def endpoint(tenant: Tenant, audience: str = "own", **changes: Any) -> Endpoint:
     row = Endpoint(organization=tenant.organization, label=f"{audience} {Endpoint.objects.count()}", audience=audience)
     row.url = changes.pop("url", "https://hooks.example.org/paravent")
-    row.secret = new_secret()
+    row.secret = signing.new_shared()
     for name, value in changes.items():
         setattr(row, name, value)
     row.save()
@@ -159,10 +161,43 @@ def test_who_was_not_there_yet_or_is_paused_or_is_a_partner_is_told_no_alert(wor
     assert told() == [(late.label, "alerts")]
 
 
+def test_a_partner_is_told_of_no_number_that_no_page_shows(world: World) -> None:
+    own = endpoint(world.north)
+    endpoint(world.north, "partner")
+    make_page(world.north, "hidden", published=False)
+    lifecycle.change_state(world.north.hotline, "silent", author=world.north.owner)
+    WeekFigures.objects.create(
+        hotline=world.north.hotline,
+        monday=datetime.date(2026, 10, 26),
+        senders=20,
+        messages=50,
+        published_at=timezone.now(),
+    )
+    events.write(timezone.now())
+    assert sorted(told()) == [(own.label, "hotline.state_changed"), (own.label, "statistics.week")]
+
+
+def test_what_happened_in_a_pause_is_not_told_after_it(world: World, clock: Any) -> None:
+    row = endpoint(world.north)
+    type(row).objects.filter(pk=row.pk).update(paused_at=timezone.now(), paused_reason="by a person")
+    clock.shift(MINUTE)
+    lifecycle.change_state(world.north.hotline, "silent", author=world.north.owner)
+    events.write(timezone.now())
+    clock.shift(MINUTE)
+    type(row).objects.filter(pk=row.pk).update(paused_at=None, paused_reason="", resumed_at=timezone.now())
+    events.write(timezone.now())
+    assert told() == []
+    clock.shift(MINUTE)
+    lifecycle.change_state(world.north.hotline, "active", author=world.north.owner)
+    events.write(timezone.now())
+    assert told() == [(row.label, "hotline.state_changed")]
+
+
 # --- which number to show ---------------------------------------------------------------------------------------------
 def test_a_suspension_and_its_successor_are_told_to_partners_without_the_reason(world: World) -> None:
     partner, own = endpoint(world.north, "partner"), endpoint(world.north)
     endpoint(world.south, "partner")
+    make_page(world.north, "north")
     spare = Hotline.objects.create(
         organization=world.north.organization,
         account=world.north.account,

@@ -24,7 +24,7 @@ def test_an_owner_sets_one_up_reads_its_key_tries_it_and_sees_what_became_of_it(
     settings.WEBHOOKS_MAY_STAY_HERE = True
     client = signed_in(world.north.owner)
     with Receiver() as receiver:
-        fields = {"label": "our desk", "url": receiver.url, "audience": "own"}
+        fields = {"label": "our desk", "url": receiver.url, "audience": "own", "signature": "hmac"}
         assert client.post(page("endpoint_add"), fields).status_code == 302
         row = Endpoint.objects.get()
         assert (row.organization, row.secret[:6]) == (world.north.organization, "whsec_")
@@ -53,7 +53,9 @@ def test_its_key_stays_when_it_is_changed(world: World) -> None:
 @pytest.mark.parametrize("url", ["http://example.org/", "https://a:b@example.org/", "https:///x", "here"])
 def test_an_address_that_may_not_be_is_refused_where_it_is_entered(world: World, settings: Any, url: str) -> None:
     settings.WEBHOOKS_MAY_STAY_HERE = False
-    response = signed_in(world.north.owner).post(page("endpoint_add"), {"label": "hook", "url": url, "audience": "own"})
+    response = signed_in(world.north.owner).post(
+        page("endpoint_add"), {"label": "hook", "url": url, "audience": "own", "signature": "hmac"}
+    )
     assert response.status_code == 200
     assert "The address must" in response.content.decode()
     assert not Endpoint.objects.exists()

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import base64
-import secrets
 import uuid
 from typing import ClassVar
 
@@ -10,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from figures.models import WeekFigures
 from hotlines.models import StateChange
 from organizations.models import Organization
 from organizations.tenancy import ScopedQuerySet
@@ -19,17 +18,16 @@ from providers import addresses
 from shield.models import Alert
 
 
-def new_secret() -> str:
-    """A key of 32 random bytes, as the Standard Webhooks specification writes it."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-
-
 class Endpoint(models.Model):
     """An address to which signed events go: of the organization's own systems, or of a partner."""
 
     class Audience(models.TextChoices):
-        OWN = "own", _("our own system: alerts, and which number to show")
-        PARTNER = "partner", _("a partner: which number to show, and nothing else")
+        OWN = "own", _("our own system: everything")
+        PARTNER = "partner", _("a partner: which number to show, and figures of whole weeks")
+
+    class Signature(models.TextChoices):
+        HMAC = "hmac", _("one shared key (HMAC-SHA256, v1)")
+        ED25519 = "ed25519", _("two keys (Ed25519, v1a)")
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(
@@ -38,11 +36,21 @@ class Endpoint(models.Model):
     label = models.CharField(_("name"), max_length=80)
     url = models.CharField(_("address"), max_length=500, help_text=_("Begins with https://."))
     audience = models.CharField(_("who reads it"), max_length=8, choices=Audience, default=Audience.OWN)
+    signature = models.CharField(
+        _("signed by"),
+        max_length=8,
+        choices=Signature,
+        default=Signature.HMAC,
+        db_default=Signature.HMAC,
+        help_text=_("With two keys, who receives can check and not sign: better where many share what they receive."),
+    )
     secret_sealed = models.BinaryField(editable=False, default=b"")
     #: Set where nothing is sent any more: a person's pause, or the endpoint said that it is gone (410).
     paused_at = models.DateTimeField(_("paused since"), null=True, editable=False)
     paused_reason = models.CharField(_("reason"), max_length=60, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    #: The end of the last pause: what happened before is not told.
+    resumed_at = models.DateTimeField(null=True, editable=False)
 
     objects = ScopedQuerySet.as_manager()
 
@@ -53,6 +61,7 @@ class Endpoint(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "label"], name="endpoint_label_once"),
             models.CheckConstraint(condition=Q(audience__in=["own", "partner"]), name="endpoint_audience_known"),
+            models.CheckConstraint(condition=Q(signature__in=["hmac", "ed25519"]), name="endpoint_signature_known"),
             models.CheckConstraint(
                 condition=Q(paused_at__isnull=True, paused_reason="")
                 | (Q(paused_at__isnull=False) & ~Q(paused_reason="")),
@@ -89,7 +98,13 @@ class Event(models.Model):
     class Kind(models.TextChoices):
         ALERTS = "alerts", _("alerts")
         STATE = "hotline.state_changed", _("a number's state changed")
+        WEEK = "statistics.week", _("figures of a week")
+        BLOCKS = "blocks", _("new blocks")
+        FAILURES = "deliveries.failed", _("replies that did not arrive")
         TEST = "test", _("test")
+
+    #: What partners are told too.
+    PUBLIC: ClassVar = (Kind.STATE, Kind.WEEK)
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="+", verbose_name=_("organization"))
@@ -97,6 +112,7 @@ class Event(models.Model):
     at = models.DateTimeField(_("when"))
     data = models.JSONField(default=dict)
     state_change = models.OneToOneField(StateChange, models.CASCADE, null=True, related_name="event")
+    week = models.OneToOneField(WeekFigures, models.CASCADE, null=True, related_name="event")
 
     objects = ScopedQuerySet.as_manager()
 
@@ -105,9 +121,19 @@ class Event(models.Model):
         verbose_name_plural = _("events")
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(kind="hotline.state_changed", state_change__isnull=False)
-                | Q(kind__in=["alerts", "test"], state_change__isnull=True),
+                condition=Q(kind="hotline.state_changed", state_change__isnull=False, week__isnull=True)
+                | Q(kind="statistics.week", state_change__isnull=True, week__isnull=False)
+                | Q(
+                    kind__in=["alerts", "test", "blocks", "deliveries.failed"],
+                    state_change__isnull=True,
+                    week__isnull=True,
+                ),
                 name="event_is_about_something",
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "kind", "at"],
+                condition=Q(kind__in=["blocks", "deliveries.failed"]),
+                name="event_span_once",
             ),
         ]
         indexes: ClassVar = [models.Index(fields=["organization", "-at"], name="event_latest")]
