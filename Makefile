@@ -30,7 +30,7 @@ tool_environment = PARAVENT_DEMO=1 PARAVENT_SECRET_KEY=only-for-tools-0123456789
 	PARAVENT_MASTER_KEY=b25seS1mb3ItdG9vbHMtbWFzdGVyLWtleS0zMmJ5dGU= PARAVENT_DATABASE_URL=sqlite://:memory:
 
 .DEFAULT_GOAL = help
-.PHONY: help run test acceptance model chaos raid faults lint format lock messages migrations bench screenshots clean
+.PHONY: help run test acceptance model chaos raid tour faults lint format lock messages migrations bench openapi client fuzz screenshots clean
 .DELETE_ON_ERROR:
 
 help: ## List what there is
@@ -56,6 +56,9 @@ chaos: $(VENV)/development.stamp ## 100,000 messages, everything killed, into do
 
 raid: $(VENV)/development.stamp ## Raids of 100,000 messages over ten seeds, into docs/shield.md: make raid SEEDS=3
 	@$(tool_environment) $(python) -m tests.raid $(if $(SEEDS),--seeds $(SEEDS)) --write docs/shield.md
+
+tour: $(VENV)/development.stamp ## Walk through every page in a browser, in all languages and ways to look at it
+	@PARAVENT_TEST_FAULTS=1 $(python) -m pytest -q -n auto -m browser $(ARGS)
 
 faults: $(VENV)/development.stamp ## Full and read-only disks, contention, Redis, migrations under load, for longer
 	@PARAVENT_TEST_FAULTS=1 $(python) tests/services.py run -- $(python) -m pytest -q tests/faults tests/rehearsal tests/outbox/test_restored.py tests/outbox/test_workers.py tests/config/test_accessible.py tests/config/test_migrate.py tests/config/test_deployment_runs.py tests/chaos/test_chaos.py tests/privacy/test_stolen_dump.py tests/rights/test_erased.py $(ARGS)
@@ -92,6 +95,16 @@ migrations: $(VENV)/development.stamp ## Write migrations for changed models
 
 bench: $(VENV)/development.stamp ## Measure requests per second, into docs/benchmarks.md: make bench PROFILE=1
 	@$(python) -m tests.bench $(if $(PROFILE),--profile,--write docs/benchmarks.md)
+
+openapi: $(VENV)/development.stamp ## Describe the API, into docs/partners/openapi.yaml
+	@$(tool_environment) $(manage) spectacular --lang en --validate --fail-on-warn --file docs/partners/openapi.yaml
+
+client: $(VENV)/development.stamp ## Generate a Python client of the API, into dist/paravent-client
+	@mkdir -p dist && $(python) -m openapi_python_client generate --path docs/partners/openapi.yaml --output-path dist/paravent-client --overwrite
+
+fuzz: $(VENV)/development.stamp ## Ask the API 2,000 times for each group of addresses, on both databases
+	@PARAVENT_TEST_FUZZ=2000 $(python) -m pytest -q -n auto tests/partners/test_fuzz.py
+	@PARAVENT_TEST_FUZZ=2000 $(python) tests/services.py run -- $(python) -m pytest -q -n auto tests/partners/test_fuzz.py
 
 languages: $(VENV)/development.stamp ## Measure how often a message's language is seen, into docs/languages.md
 	@$(tool_environment) PYTHONPATH=numbers:platform $(python) -m tests.replies.quality --write

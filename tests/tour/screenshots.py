@@ -206,6 +206,23 @@ def guide_campaign(page: Page, server: DemoServer) -> None:
     open_first(page, server, "/admin/hotlines/campaign/")
 
 
+# --- what everybody reads --------------------------------------------------------------------------------------------
+@picture("page", height=1180)
+def page_of_a_number(page: Page, server: DemoServer) -> None:
+    page.goto(f"{server.url}/fr/anti-relous/")
+
+
+@picture("page-phone-ar", width=390, height=844, locale="ar-EG")
+def page_on_a_phone(page: Page, server: DemoServer) -> None:
+    page.goto(f"{server.url}/ar/anti-relous/")
+
+
+@picture("widget-builder", signed_in=True, locale="en-GB")
+def widget_builder(page: Page, server: DemoServer) -> None:
+    page.goto(f"{server.url}/admin/pages/page/2/widget/")
+    expect(page.locator("paravent-widget")).to_be_visible()
+
+
 # --- a SIM in a phone (docs/providers/smsgate.md) ---------------------------------------------------------------------
 def add_phone(page: Page, server: DemoServer, label: str) -> str:
     """An account for a phone, filled in as the guide says and not saved yet; returns its page's address."""
