@@ -25,6 +25,7 @@ __all__ = ["postgresql_server", "pytest_collection_modifyitems", "redis_url"]
 from config import logs
 from evidence import chaining
 from inbox import drain, hooks, outage
+from pages import kept
 from privacy import datakeys, peppers
 from shield import detector, judge
 
@@ -67,6 +68,7 @@ def _fresh_process(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> N
     peppers.forget()
     judge.forget()
     chaining.forget()
+    kept.forget_all()
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from tests.bench.target import BLOCKED_SENDERS, REPLY_LIMIT, Target
 from tests.world import build_tenant
 
 from conversations.models import Message, Reply
+from pages import board
+from pages.models import Page
 
 from . import steps
 
@@ -17,7 +19,14 @@ def seed() -> Target:
     """An organization with one active hotline that answers at once."""
     tenant = build_tenant("Bench", "+33937000010")
     path = f"/hooks/{tenant.account.provider}/{tenant.hotline.hook_token}/message/"
-    return Target(path, tenant.hotline.number, tenant.token)
+    Page.objects.create(
+        organization=tenant.organization, hotline=tenant.hotline, slug="bench", name="Bench", published=True
+    )
+    shown = board.current("bench", "fr")
+    if shown is None:
+        raise RuntimeError("the page of the number is not shown")
+    current = "/api/v1/hotlines/bench/current/?language=fr"
+    return Target(path, tenant.hotline.number, tenant.token, current, shown.etag)
 
 
 def check_rows(decided: int, blocked: int) -> None:

@@ -50,6 +50,20 @@ def signed(path: str, fields: Mapping[str, str], auth_token: str) -> bytes:
     return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
+def read(path: str, etag: str = "") -> bytes:
+    """A GET as a website's server sends it; with `etag` of who has an answer already."""
+    headers = {
+        "Host": HOST,
+        "Accept": "application/json",
+        "X-Forwarded-For": "54.215.5.80",
+        "X-Forwarded-Proto": "https",
+    }
+    if etag:
+        headers["If-None-Match"] = etag
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"GET {path} HTTP/1.1\r\n{head}\r\n".encode()
+
+
 def sender(number: int) -> str:
     """The `number`-th of a hundred million French mobile numbers, in no order."""
     return f"336{(number * 48_271_337 + 39_980_123) % 100_000_000:08}"

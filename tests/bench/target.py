@@ -17,6 +17,9 @@ class Target:
     path: str
     number: str
     auth_token: str
+    #: The address of the number to show, and the version that is shown.
+    current: str = ""
+    etag: str = ""
     senders: int = 0
 
     def request(self, sender: int) -> bytes:
@@ -40,5 +43,11 @@ class Target:
                 return [self.request(i % BLOCKED_SENDERS) for i in range(count)]
             case "d":
                 return [self.request(BLOCKED_SENDERS + self.senders - i) for i in range(count)]
+            case "f":
+                return [requests.read("/bench/read/")] * count
+            case "g":
+                return [requests.read(self.current)] * count
+            case "h":
+                return [requests.read(self.current, self.etag)] * count
             case _:
                 return [self.request(0) for _ in range(count)]

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
 from rest_framework.parsers import FormParser
-from rest_framework.renderers import BaseRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -49,4 +49,16 @@ class Bare(Empty):
         return HttpResponse(b"<Response/>", content_type="application/xml")
 
 
+class EmptyRead(APIView):
+    """What anybody writes with the framework for an address that is read."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    renderer_classes = (JSONRenderer,)
+
+    def get(self, _request: Request) -> Response:
+        return Response({"number": None})
+
+
 urlpatterns = [*production, path("bench/empty/", Empty.as_view()), path("bench/bare/", Bare.as_view())]
+urlpatterns += [path("bench/read/", EmptyRead.as_view())]

@@ -81,7 +81,7 @@ def test_the_webhook_address_is_copied(page: Page, server: DemoServer, complaint
     page.get_by_role("link", name="Voir l’adresse de réception").locator("visible=true").click()
     for place, label in enumerate(("Adresse de réception", "Adresse pour les appels")):
         page.get_by_role("button", name="Copier").nth(place).click()
-        expect(page.get_by_role("status").filter(has_text="Copiée.").nth(place)).to_be_visible()
+        expect(page.get_by_role("status").filter(has_text="Copié.").nth(place)).to_be_visible()
         copied = page.evaluate("navigator.clipboard.readText()")
         assert copied == page.get_by_label(label).input_value()
         assert copied.startswith(f"{server.url}/hooks/simulator/")

@@ -159,6 +159,7 @@ def test_without_database_and_cache_the_web_container_stays_well(installation: I
         web.stop()
 
 
+@pytest.mark.proof
 def test_one_unit_is_all_that_a_small_machine_needs(tmp_path: Path) -> None:
     """paravent.service: its command with its variables, and credentials where it looks for them."""
     unit = SYSTEMD / "paravent.service"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
@@ -60,3 +62,25 @@ def test_modules_stay_small(package: Path) -> None:
     modules = [module for module in package.rglob("*.py") if "migrations" not in module.parts]
     lengths = {str(module.relative_to(ROOT)): len(module.read_text().splitlines()) for module in modules}
     assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+
+
+#: As `make` gives it to tools that read no data.
+TOOL = {
+    "PARAVENT_DEMO": "1",
+    "PARAVENT_SECRET_KEY": "only-for-tools-0123456789-abcdefghijklmnopqrstuvwxyz",
+    "PARAVENT_MASTER_KEY": base64.b64encode(b"only-for-tools-master-key-32byte").decode(),
+    "PARAVENT_DATABASE_URL": "sqlite://:memory:",
+}
+
+
+def test_a_process_starts_without_what_few_processes_need() -> None:
+    """What draws PDFs takes 40 MB in each process."""
+    asked = (
+        "import runpy, sys; runpy.run_path('manage.py', run_name='not main'); import django; django.setup(); "
+        "import config.urls; print(sorted({'fpdf', 'fontTools', 'uharfbuzz', 'rfc3161_client'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", **TOOL}
+    done = subprocess.run(
+        [sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout == "[]\n"
