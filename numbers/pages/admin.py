@@ -100,6 +100,12 @@ class PageAdmin(ScopedAdmin):
         may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         return found if may else found[: -len(settings.LANGUAGES)]
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A date by the browser's own means: the theme's calendar is too small for a fingertip."""
+        if db_field.name == "helplines_checked_on":
+            kwargs["widget"] = UnfoldAdminTextInputWidget({"type": "date"})
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         page = self.get_object(request, object_id)
         links = [(label, showing.url(page, code)) for code, label in settings.LANGUAGES]

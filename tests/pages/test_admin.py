@@ -42,6 +42,12 @@ def test_a_page_is_made_with_words_of_each_language(world: World) -> None:
     assert shown.status_code == 200
     listed = signed_in(world.north.owner).get(reverse("admin:pages_page_changelist")).content.decode()
     assert world.north.hotline.number in listed
+    dated = fields(world, helplines_checked_on="2026-11-02")
+    url = reverse("admin:pages_page_change", args=(page.pk,))
+    assert signed_in(world.north.editor).post(url, dated).status_code == 302
+    again = signed_in(world.north.editor).get(url).content.decode()
+    assert 'type="date"' in again
+    assert 'value="2026-11-02"' in again
     changed = signed_in(world.north.editor).get(reverse("admin:pages_page_change", args=(page.pk,))).content.decode()
     assert 'value="No more pests"' in changed
 
