@@ -61,7 +61,7 @@ tour: $(VENV)/development.stamp ## Walk through every page in a browser, in all 
 	@PARAVENT_TEST_FAULTS=1 $(python) -m pytest -q -n auto -m browser $(ARGS)
 
 faults: $(VENV)/development.stamp ## Full and read-only disks, contention, Redis, migrations under load, for longer
-	@PARAVENT_TEST_FAULTS=1 $(python) tests/services.py run -- $(python) -m pytest -q tests/faults tests/rehearsal tests/outbox/test_restored.py tests/outbox/test_workers.py tests/config/test_accessible.py tests/config/test_migrate.py tests/config/test_deployment_runs.py tests/chaos/test_chaos.py tests/privacy/test_stolen_dump.py tests/rights/test_erased.py $(ARGS)
+	@PARAVENT_TEST_FAULTS=1 $(python) tests/services.py run -- $(python) -m pytest -q tests/faults tests/rehearsal tests/outbox/test_stateful.py tests/outbox/test_restored.py tests/outbox/test_workers.py tests/config/test_accessible.py tests/config/test_migrate.py tests/config/test_deployment_runs.py tests/chaos/test_chaos.py tests/privacy/test_stolen_dump.py tests/rights/test_erased.py $(ARGS)
 
 lint: $(VENV)/development.stamp ## Check style, types, the direction of imports, migrations
 	@$(VENV)/bin/ruff check $(sources)

@@ -225,9 +225,17 @@ OTHERS = [
 ]
 
 
+#: One of sending and one of receiving at once; the machine finds the others with `make faults`.
+_AT_ONCE = (unknown_is_retried, a_message_has_no_unique_key)
+BUGS = [
+    pytest.param(bug, id=bug.__name__, marks=[] if bug in _AT_ONCE else pytest.mark.proof)
+    for bug in (*OF_SENDING, *OTHERS)
+]
+
+
 @pytest.mark.long
 @pytest.mark.once
-@pytest.mark.parametrize("bug", [*OF_SENDING, *OTHERS], ids=lambda bug: bug.__name__)
+@pytest.mark.parametrize("bug", BUGS)
 def test_the_machine_finds(
     bug: Callable[[pytest.MonkeyPatch], None], path: type[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
