@@ -28,21 +28,6 @@ LONGEST_ABOUT = 1200
 class PageForm(ScopedForm):
     """The words of each language are fields of their own, and stored together."""
 
-    class Meta:
-        model = Page
-        fields = (
-            "organization",
-            "name",
-            "slug",
-            "hotline",
-            "campaign",
-            "demo",
-            "contact_name",
-            "website",
-            "helplines_checked_on",
-            "published",
-        )
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for code, _label in settings.LANGUAGES:
@@ -63,7 +48,11 @@ def _word_fields() -> dict[str, forms.Field]:
         # Its direction is the language's, whatever the reader's is.
         attributes = {"lang": code, "dir": "rtl" if translation.get_language_info(code)["bidi"] else "ltr"}
         fields[f"name_{code}"] = forms.CharField(
-            label=gettext_lazy("Name"), required=False, max_length=80, widget=UnfoldAdminTextInputWidget(attributes)
+            label=gettext_lazy("Name"),
+            required=False,
+            max_length=80,
+            widget=UnfoldAdminTextInputWidget(attributes),
+            help_text=label,
         )
         fields[f"about_{code}"] = forms.CharField(
             label=gettext_lazy("What it is for"),
@@ -72,7 +61,6 @@ def _word_fields() -> dict[str, forms.Field]:
             widget=UnfoldAdminTextareaWidget({**attributes, "rows": 4}),
             help_text=gettext_lazy("Empty: the number’s notice for pages."),
         )
-        fields[f"name_{code}"].help_text = label
     return fields
 
 
@@ -132,7 +120,7 @@ class PageAdmin(ScopedAdmin):
             "languages": settings.LANGUAGES,
             "themes": [("", _("as the visitor has it")), ("light", _("light")), ("dark", _("dark"))],
             "look": look,
-            "origin": settings.PUBLIC_URL.rstrip("/"),
+            "origin": settings.PUBLIC_URL,
             "snippet": widget.snippet(row, **look),
             "preview": widget.tag(widget.address(), row, **look, target="#widget-preview"),
         }

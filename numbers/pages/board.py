@@ -6,7 +6,6 @@ on the way keep it for a minute. A raid must not cost more than that: what is kn
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +13,12 @@ from typing import Any
 from django.utils import timezone
 
 from . import showing
-from .kept import IF_DOWN, Kept
+from .kept import IF_DOWN, Kept, etag
+from .models import LONGEST_SLUG
 
 #: Seconds: in this process, in caches on the way, and in those when Paravent does not answer (RFC 5861).
 KEPT, FRESH = 5.0, 60
 CACHE_CONTROL = f"public, max-age={FRESH}, stale-while-revalidate={FRESH}, stale-if-error={IF_DOWN}"
-_LONGEST_SLUG = 40
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def current(slug: str, language: str) -> Answer | None:
 
     Raises the database's error where it does not answer and nothing is known.
     """
-    if len(slug) > _LONGEST_SLUG:
+    if len(slug) > LONGEST_SLUG:
         return None
     return _answers.get((slug, language), lambda: _made(slug, language))
 
@@ -47,7 +46,7 @@ def _made(slug: str, language: str) -> Answer | None:
         return None
     told = describe(showing.shown(page, language, timezone.now()))
     body = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
-    return Answer(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+    return Answer(body, etag(body))
 
 
 def describe(shown: showing.Shown) -> dict[str, Any]:

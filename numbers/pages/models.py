@@ -15,6 +15,9 @@ from hotlines.models import Campaign, Hotline
 from organizations.models import Organization
 from organizations.tenancy import ScopedQuerySet
 
+#: Characters of a page's address.
+LONGEST_SLUG = 40
+
 
 class Page(models.Model):
     """One public address. It shows one number, the one of a campaign whose turn it is, or a list of all other pages.
@@ -26,7 +29,7 @@ class Page(models.Model):
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="pages", verbose_name=_("organization"))
     slug = models.SlugField(
         _("address"),
-        max_length=40,
+        max_length=LONGEST_SLUG,
         unique=True,
         validators=[RegexValidator(r"^[a-z0-9]+(-[a-z0-9]+)*\Z", _("Small letters, digits and hyphens: anti-relous."))],
         help_text=_("The last part of the page’s address, for people to type. Who has it written down keeps it."),

@@ -18,9 +18,6 @@ from replies.models import Arm, Purpose, ReplyTemplate
 
 from .models import Page
 
-#: After so long somebody should call the helplines again (as `helplines.Line.is_old`).
-_CHECK_KEEPS = datetime.timedelta(days=730)
-
 
 @dataclass(frozen=True)
 class Words:
@@ -172,12 +169,6 @@ def _text(hotline: Hotline, purpose: Purpose, language: str) -> Words | None:
     return Words(best.text, best.language) if best else None
 
 
-def reply(hotline: Hotline, language: str) -> Words | None:
-    """What somebody who writes reads first."""
-    choice = choosing.choose(hotline, purpose=Purpose.REPLY, step=1, written="", remembered=language, number=None)
-    return Words(choice.text, choice.language) if choice else None
-
-
 def replies(hotline: Hotline, language: str) -> list[Words]:
     """What somebody who writes reads first: in this language, or the nearest, and then in all others that it has."""
     texts = choosing.texts_of(hotline)
@@ -195,11 +186,11 @@ def lines(page: Page, hotline: Hotline | None, today: datetime.date) -> Sequence
     """Helplines of the countries that the number answers; what nobody has checked lately is left out."""
     if hotline is None:
         return []
-    checked = page.helplines_checked_on is not None and today - page.helplines_checked_on <= _CHECK_KEEPS
+    checked = page.helplines_checked_on is not None and today - page.helplines_checked_on <= helplines.KEEPS
     found = helplines.of(hotline.countries, hotline.kind)
     return [line for line in found if checked or not line.is_old(today)]
 
 
 def url(page: Page, language: str, name: str = "page") -> str:
     """The public address, whole."""
-    return settings.PUBLIC_URL.rstrip("/") + reverse(f"pages:{name}", args=(language, page.slug))
+    return settings.PUBLIC_URL + reverse(f"pages:{name}", args=(language, page.slug))

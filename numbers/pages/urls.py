@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.urls import path, register_converter
+from django.urls import converters, path, register_converter
 
 from . import views
+from .models import LONGEST_SLUG
 
 
 class LanguageConverter:
@@ -18,12 +19,19 @@ class LanguageConverter:
         return value
 
 
+class SlugConverter(converters.SlugConverter):
+    """No longer than one is: what is looked up here is remembered for a moment."""
+
+    regex = f"[-a-zA-Z0-9_]{{1,{LONGEST_SLUG}}}"
+
+
 register_converter(LanguageConverter, "language")
+register_converter(SlugConverter, "address")
 
 app_name = "pages"
 urlpatterns = [
-    path("n/<slug:slug>/", views.choose_language, name="any"),
-    path("<language:language>/<slug:slug>/", views.page, name="page"),
-    path("<language:language>/<slug:slug>/contact.vcf", views.contact, name="contact"),
-    path("<language:language>/<slug:slug>/poster.pdf", views.poster, name="poster"),
+    path("n/<address:slug>/", views.choose_language, name="any"),
+    path("<language:language>/<address:slug>/", views.page, name="page"),
+    path("<language:language>/<address:slug>/contact.vcf", views.contact, name="contact"),
+    path("<language:language>/<address:slug>/poster.pdf", views.poster, name="poster"),
 ]

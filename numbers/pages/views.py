@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zoneinfo
 from typing import Any
 
@@ -22,11 +21,9 @@ from hotlines.models import Hotline
 from . import board, codes, helping, showing, steps
 from . import contact as contacts
 from .anonymous import anonymous
-from .kept import Kept
+from .kept import Kept, etag
 from .models import Page
 
-#: Seconds that caches on the way may keep an answer: as long as a suspended number may still be given away.
-FRESH = 60
 #: Where people go who have to leave at once: known to all, in every language, and suspicious to nobody.
 ELSEWHERE = "https://{language}.wikipedia.org/"
 
@@ -76,7 +73,7 @@ def poster(request: HttpRequest, language: str, slug: str) -> HttpResponseBase:
 
 #: As long as the number that partners are told (`board`), and posters as long as caches keep them.
 _pages: Kept[str] = Kept(board.KEPT, 256)
-_posters: Kept[bytes] = Kept(FRESH, 64)
+_posters: Kept[bytes] = Kept(board.FRESH, 64)
 
 
 def _rendered(slug: str, language: str) -> str | None:
@@ -150,7 +147,6 @@ def _asks(hotline: Hotline | None) -> str | None:
 
 def _kept(request: HttpRequest, answer: HttpResponse) -> HttpResponseBase:
     """For caches: fresh for a minute, and then asked for again by what it was."""
-    answer.headers["Cache-Control"] = f"public, max-age={FRESH}"
-    etag = f'"{hashlib.sha256(answer.content).hexdigest()[:32]}"'
-    answer.headers["ETag"] = etag
-    return get_conditional_response(request, etag=etag, response=answer) or answer
+    answer.headers["Cache-Control"] = f"public, max-age={board.FRESH}"
+    version = answer.headers["ETag"] = etag(answer.content)
+    return get_conditional_response(request, etag=version, response=answer) or answer

@@ -73,7 +73,7 @@ def snippet(page: Page, language: str, *, theme: str = "", accent: str = "") -> 
     """HTML for who pastes it into a site: the tag, and for browsers without scripts a link to the page."""
     return format_html(
         '{}<noscript><a href="{}">{}</a></noscript>',
-        tag(settings.PUBLIC_URL.rstrip("/") + address(), page, language, theme=theme, accent=accent),
+        tag(settings.PUBLIC_URL + address(), page, language, theme=theme, accent=accent),
         showing.url(page, language),
         showing.shown(page, language, timezone.now()).name.text,
     )

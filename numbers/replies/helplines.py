@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 #: A source older than that is to be looked at again.
-_KEEPS = datetime.timedelta(days=730)
+KEEPS = datetime.timedelta(days=730)
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Line:
 
     def is_old(self, today: datetime.date) -> bool:
         """Whether nobody should publish it before they have looked again."""
-        return self.dated is None or today - self.dated > _KEEPS
+        return self.dated is None or today - self.dated > KEEPS
 
 
 @functools.cache

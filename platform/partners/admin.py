@@ -24,7 +24,7 @@ from organizations.scoped_admin import (
 )
 from organizations.tenancy import OWN
 
-from . import delivering, events, key_admin, signing
+from . import delivering, events, key_admin, signing  # noqa: F401  the pages of keys register themselves
 from .models import Delivery, Endpoint
 
 
@@ -181,6 +181,3 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def send_again(self, request: HttpRequest, row: Delivery, form: DialogForm) -> str:
         delivering.again(row)
         return _("It is on its way again.")
-
-
-__all__ = ["DeliveryAdmin", "EndpointAdmin", "key_admin"]

@@ -14,4 +14,4 @@ class PartnersConfig(AppConfig):
         sweeps.add(sweeps.Sweep(events.write_events, every=5.0))
         sweeps.add(sweeps.Sweep(delivering.deliver_events, every=5.0, aside=True))
         sweeps.add(sweeps.Sweep(exporting.make_exports, every=10.0, aside=True))
-        sweeps.add(sweeps.Sweep(exporting.forget_old_exports, every=3600.0, aside=True))
+        sweeps.add(sweeps.Sweep(exporting.forget_what_keys_left, every=3600.0, aside=True))

@@ -80,9 +80,8 @@ def _write_alerts(organization_id: int, since: datetime.datetime, now: datetime.
     with translation.override(settings.LANGUAGE_CODE):
         data = {"language": settings.LANGUAGE_CODE, "alerts": [_alert(alert) for alert in chosen]}
     with transaction.atomic():
-        event = Event.objects.create(organization_id=organization_id, kind=Event.Kind.ALERTS, at=now, data=data)
+        event = _tell(organization_id, Event.Kind.ALERTS, now, data, now)
         ToldAlert.objects.bulk_create(ToldAlert(alert=alert, event=event) for alert in chosen)
-        _send(event, now)
     return 1
 
 
@@ -90,24 +89,21 @@ def _write_spans(organization_id: int, since: datetime.datetime, now: datetime.d
     """Counts of the spans that are over, unless they are told, or there is nothing to tell."""
     written = 0
     for kind, counting, start, end in regular.spans(now):
+        # Once in a process: an empty span would be counted at each run until the next one.
+        if end <= since or _looked_at.get((organization_id, kind)) == end:
+            continue
         told = Event.objects.filter(organization=organization_id, kind=kind, at=end).exists()
-        # Looked at once: an empty span would be counted at each run until the next one.
-        if told or end <= since or _looked_at.get((organization_id, kind)) == end:
-            continue
-        found = counting(organization_id, start, end)
+        found = {} if told else counting(organization_id, start, end)
+        if found:
+            numbers = [{"hotline": _hotline(hotline), **counts} for hotline, counts in found.items()]
+            data = {"since": start.isoformat(), "until": end.isoformat(), "numbers": numbers}
+            _tell(organization_id, kind, end, data, now)
+            written += 1
         _looked_at[organization_id, kind] = end
-        if not found:
-            continue
-        numbers = [{"hotline": _hotline(hotline), **counts} for hotline, counts in found.items()]
-        data = {"since": start.isoformat(), "until": end.isoformat(), "numbers": numbers}
-        with transaction.atomic():
-            event = Event.objects.create(organization_id=organization_id, kind=kind, at=end, data=data)
-            _send(event, now)
-        written += 1
     return written
 
 
-#: By organization and kind, the end of the span that this process has counted.
+#: By organization and kind, the end of the span that this process has looked at.
 _looked_at: dict[tuple[int, str], datetime.datetime] = {}
 
 
@@ -135,21 +131,14 @@ def _write_states(organization_id: int, since: datetime.datetime, now: datetime.
 
 
 def _write_state(change: StateChange, now: datetime.datetime) -> int:
-    with transaction.atomic():
-        event = Event.objects.create(
-            organization_id=change.organization_id,
-            kind=Event.Kind.STATE,
-            at=change.at,
-            state_change=change,
-            data={
-                "hotline": _hotline(change.hotline),
-                "before": change.before,
-                "after": change.after,
-                "successor": _hotline(change.successor),
-                "show_now": _hotline(succession.current(change.hotline)),
-            },
-        )
-        _send(event, now)
+    data = {
+        "hotline": _hotline(change.hotline),
+        "before": change.before,
+        "after": change.after,
+        "successor": _hotline(change.successor),
+        "show_now": _hotline(succession.current(change.hotline)),
+    }
+    _tell(change.organization_id, Event.Kind.STATE, change.at, data, now, state_change=change)
     return 1
 
 
@@ -163,15 +152,8 @@ def _write_weeks(organization_id: int, since: datetime.datetime, now: datetime.d
 
 def _write_week(row: WeekFigures, now: datetime.datetime) -> int:
     week = {"monday": row.monday.isoformat(), "senders": row.senders, "messages": row.messages}
-    with transaction.atomic():
-        event = Event.objects.create(
-            organization_id=row.hotline.organization_id,
-            kind=Event.Kind.WEEK,
-            at=row.published_at,
-            week=row,
-            data={"hotline": _hotline(row.hotline), "week": {**week, "languages": row.languages}},
-        )
-        _send(event, now)
+    data = {"hotline": _hotline(row.hotline), "week": {**week, "languages": row.languages}}
+    _tell(row.hotline.organization_id, Event.Kind.WEEK, row.published_at, data, now, week=row)
     return 1
 
 
@@ -183,6 +165,16 @@ def write_test(endpoint: Endpoint, now: datetime.datetime) -> Delivery:
         )
         [delivery] = _send(event, now, [endpoint])
     return delivery
+
+
+def _tell(
+    organization_id: int, kind: str, at: datetime.datetime, data: dict[str, Any], now: datetime.datetime, **about: Any
+) -> Event:
+    """Write an event, and put it on its way."""
+    with transaction.atomic():
+        event = Event.objects.create(organization_id=organization_id, kind=kind, at=at, data=data, **about)
+        _send(event, now)
+    return event
 
 
 def _send(event: Event, now: datetime.datetime, to: Iterable[Endpoint] | None = None) -> Sequence[Delivery]:

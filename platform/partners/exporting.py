@@ -86,7 +86,7 @@ def file_of(job: ExportJob) -> Iterator[bytes]:
     yield packed.flush()
 
 
-def forget_old_exports(now: datetime.datetime | None = None) -> int:
+def forget_what_keys_left(now: datetime.datetime | None = None) -> int:
     """Files after a day, answers for repeated requests after a day, the record of changes after 13 months."""
     now = now or timezone.now()
     done = ExportJob.objects.filter(state=ExportJob.State.DONE, finished_at__lt=now - LIFE)

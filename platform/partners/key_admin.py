@@ -181,7 +181,7 @@ class ApiKeyAdmin(ScopedAdmin):
 
     @admin.display(description=gettext_lazy("begins with"))
     def shown_mark(self, key: ApiKey) -> str:
-        return format_html('<bdi dir="ltr">{}_{}_…</bdi>', "pvtest" if key.sandbox else "pvk", key.mark)
+        return format_html('<bdi dir="ltr">{}_{}_…</bdi>', keys.PREFIXES[key.sandbox], key.mark)
 
     @display(description=gettext_lazy("state"), label={"usable": "success", "revoked": "danger", "expired": "warning"})  # type: ignore[untyped-decorator]
     def state_badge(self, key: ApiKey) -> tuple[str, str]:
@@ -250,4 +250,4 @@ class ApiWriteAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("changes"))
     def what_changed(self, row: ApiWrite) -> str:
-        return "; ".join(f"{name}: {before} → {after}" for name, (before, after) in row.changes.items())
+        return keys.changes_told(row.changes)

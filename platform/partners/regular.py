@@ -25,7 +25,6 @@ _LATE = datetime.timedelta(minutes=1)
 _REPORTED_WITHIN = datetime.timedelta(days=2)
 _MOST_CODES = 5
 
-Told = list[dict[str, Any]]
 Counting = Callable[[int, datetime.datetime, datetime.datetime], dict[Hotline, dict[str, Any]]]
 
 

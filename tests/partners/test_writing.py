@@ -371,7 +371,7 @@ def test_an_export_is_a_job_whose_file_can_be_fetched(world: World, own: Asking,
 def test_an_export_is_gone_after_a_day(world: World, own: Asking) -> None:
     path = f"exports/{own.send('post', 'exports/', span(world)).json()['id']}/"
     exporting.make_exports()
-    exporting.forget_old_exports(timezone.now() + datetime.timedelta(hours=25))
+    exporting.forget_what_keys_left(timezone.now() + datetime.timedelta(hours=25))
     assert (own.get(path).json()["file"], own.get(f"{path}file/").status_code) == (None, 404)
 
 
@@ -418,9 +418,9 @@ def test_a_span_that_cannot_be_is_refused(world: World, own: Asking, changes: di
 def test_what_is_old_is_forgotten(world: World, own: Asking, conversation: Conversation) -> None:
     path = f"conversations/{conversation.pk}/block/"
     own.send("post", path, {"reason": "insults"}, **{"Idempotency-Key": "a-1"})
-    exporting.forget_old_exports(timezone.now() + datetime.timedelta(hours=25))
+    exporting.forget_what_keys_left(timezone.now() + datetime.timedelta(hours=25))
     assert (ApiWrite.objects.get().answer, ApiWrite.objects.get().idempotency_key) == (None, "")
-    exporting.forget_old_exports(timezone.now() + datetime.timedelta(days=400))
+    exporting.forget_what_keys_left(timezone.now() + datetime.timedelta(days=400))
     assert not ApiWrite.objects.exists()
 
 

@@ -15,9 +15,9 @@ from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
 from inbox import clients
-from partners.models import ApiKey
+from partners.models import ApiKey, keys
 
-_WHOLE = re.compile(r"(?:pvk|pvtest)_([a-z2-7]{8})_[A-Za-z0-9_-]{43}")
+_WHOLE = re.compile(rf"(?:{'|'.join(keys.PREFIXES.values())})_([a-z2-7]{{8}})_[A-Za-z0-9_-]{{43}}")
 #: How exactly it is known when a key was last used; each request would be a write otherwise.
 _NOTICED = datetime.timedelta(minutes=5)
 #: The same whatever is wrong, so that nobody learns which part of a guess was right.

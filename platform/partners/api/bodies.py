@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
 
 
 def refuse_unknown(data: Any, known: Mapping[str, Any]) -> None:
@@ -17,6 +18,13 @@ def refuse_unknown(data: Any, known: Mapping[str, Any]) -> None:
 
 class Body(serializers.Serializer[Any]):
     """Of a request."""
+
+    @classmethod
+    def of(cls, request: Request) -> dict[str, Any]:
+        """What is posted, checked. Raises `ValidationError`."""
+        body = cls(data=request.data)
+        body.is_valid(raise_exception=True)
+        return dict(body.validated_data)
 
     def to_internal_value(self, data: Any) -> Any:
         refuse_unknown(data, self.fields)

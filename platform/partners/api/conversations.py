@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.db.models import Exists
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -22,7 +22,7 @@ from . import listing, sandbox, shapes
 from .bodies import Body
 from .hotlines import Nothing
 from .numbers import IDEMPOTENCY_KEY
-from .views import KeyedView, only
+from .views import KeyedView
 
 _RECENT, _LONGEST_REASON = 100, 100
 
@@ -34,14 +34,13 @@ class ConversationsQuery(listing.ListQuery):
     test = serializers.BooleanField(required=False, allow_null=True, default=None)
 
 
-class Blocking(Body):
-    reason = serializers.CharField(max_length=_LONGEST_REASON, help_text="Colleagues read it. No names and no numbers.")
-    until = serializers.DateTimeField(required=False, allow_null=True, help_text="Null: until somebody lifts it.")
-    everywhere = serializers.BooleanField(default=False, help_text="On all numbers of the organization.")
-
-
 class Unblocking(Body):
     reason = serializers.CharField(max_length=_LONGEST_REASON, help_text="Colleagues read it. No names and no numbers.")
+
+
+class Blocking(Unblocking):
+    until = serializers.DateTimeField(required=False, allow_null=True, help_text="Null: until somebody lifts it.")
+    everywhere = serializers.BooleanField(default=False, help_text="On all numbers of the organization.")
 
 
 def rows_of(key: ApiKey, now: datetime.datetime) -> Any:
@@ -98,33 +97,28 @@ class ConversationList(KeyedView):
     def get(self, request: Request) -> Response:
         """Who wrote, the latest first. Who it is stays masked, and no text is told."""
         wanted = listing.asked(request, ConversationsQuery)
-        fields = listing.chosen_fields(wanted.get("fields", ""), list(shapes.ConversationShape().fields))
         if self.key.sandbox:
-            return self.told({"results": [only(row, fields) for row in sandbox.conversations(wanted)], "next": None})
+            return self.made_up(wanted, shapes.ConversationShape, sandbox.conversations(wanted))
         now = timezone.now()
-        rows = rows_of(self.key, now)
-        for name, lookup in (
-            ("number", "hotline__uuid"),
-            ("since", "last_message_at__gte"),
-            ("until", "last_message_at__lt"),
-            ("test", "tester"),
-        ):
-            if wanted.get(name) is not None:
-                rows = rows.filter(**{lookup: wanted[name]})
-
-        def shape(found: Sequence[Any]) -> list[dict[str, Any]]:
-            return [only(told(row, now), fields) for row in found]
-
-        data = listing.page(rows, wanted, request, shape, by="last_message_at")
-        return listing.answer(data, self.told(data))
+        rows = listing.filtered(
+            rows_of(self.key, now),
+            wanted,
+            number="hotline__uuid",
+            since="last_message_at__gte",
+            until="last_message_at__lt",
+            test="tester",
+        )
+        return self.listed(
+            wanted, shapes.ConversationShape, rows, "last_message_at", lambda found: [told(row, now) for row in found]
+        )
 
 
 class _OfOne(KeyedView):
     def row(self, conversation: int) -> Any:
-        found = rows_of(self.key, timezone.now()).filter(pk=conversation).first()
-        if found is None:
-            raise Http404
-        return found
+        return get_object_or_404(rows_of(self.key, timezone.now()), pk=conversation)
+
+    def told_now(self, conversation: int) -> dict[str, Any]:
+        return told(self.row(conversation), timezone.now())
 
 
 class ConversationDetail(_OfOne):
@@ -147,9 +141,15 @@ class ConversationDetail(_OfOne):
 class _Changing(_OfOne):
     scopes: ClassVar = {"POST": Scope.BLOCKS}
 
-    def reason(self, written: str) -> str:
-        """Colleagues see who it was, in as many characters as a reason has."""
-        return f"{written[:_LONGEST_REASON]} ({self.source})"[:200]
+    def change(self, row: Any, how: Callable[..., Any], reason: str, *arguments: Any) -> Response:
+        """By `how` of `conversations.blocks`. Colleagues see who it was, in as many characters as a reason has."""
+        signed = f"{reason} ({self.source})"[:200]
+
+        def apply() -> tuple[int, Any]:
+            how(row, None, signed, *arguments)
+            return 200, self.told_now(row.pk)
+
+        return self.once(apply, again=lambda: self.told_now(row.pk))
 
 
 _REFUSALS = dict.fromkeys((400, 404, 415, 422), shapes.Problem)
@@ -166,15 +166,9 @@ class BlockConversation(_Changing):
     def post(self, request: Request, conversation: int) -> Response:
         """No longer answer this sender. What waits for him is not sent."""
         row = self.row(conversation)
-        form = Blocking(data=request.data)
-        form.is_valid(raise_exception=True)
-        wanted = form.validated_data
-        return self.once(lambda: self._block(row, wanted), again=lambda: told(self.row(row.pk), timezone.now()))
-
-    def _block(self, row: Conversation, wanted: dict[str, Any]) -> tuple[int, Any]:
+        wanted = Blocking.of(request)
         block = blocks.block_everywhere if wanted["everywhere"] else blocks.block_conversation
-        block(row, None, self.reason(wanted["reason"]), wanted.get("until"))
-        return 200, told(self.row(row.pk), timezone.now())
+        return self.change(row, block, wanted["reason"], wanted.get("until"))
 
 
 class UnblockConversation(_Changing):
@@ -188,11 +182,4 @@ class UnblockConversation(_Changing):
     def post(self, request: Request, conversation: int) -> Response:
         """Answer this sender again, in a new episode. Who wrote STOP is never answered again, whoever wishes it."""
         row = self.row(conversation)
-        form = Unblocking(data=request.data)
-        form.is_valid(raise_exception=True)
-        reason = form.validated_data["reason"]
-        return self.once(lambda: self._unblock(row, reason), again=lambda: told(self.row(row.pk), timezone.now()))
-
-    def _unblock(self, row: Conversation, reason: str) -> tuple[int, Any]:
-        blocks.unblock(row, None, self.reason(reason))
-        return 200, told(self.row(row.pk), timezone.now())
+        return self.change(row, blocks.unblock, Unblocking.of(request)["reason"])

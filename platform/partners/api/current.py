@@ -15,9 +15,8 @@ from pages import board
 from pages.anonymous import forget_reader
 
 from . import shapes
-from .views import OpenView
+from .views import OpenView, among
 
-_LANGUAGES = tuple(code for code, _name in settings.LANGUAGES)
 #: The same for everybody, so that any page may show it and any cache may keep it.
 _HEADERS = {"Cache-Control": board.CACHE_CONTROL, "Access-Control-Allow-Origin": "*"}
 
@@ -35,7 +34,7 @@ class CurrentView(OpenView):
         def view(request: HttpRequest, slug: str) -> Any:
             forget_reader(request)
             language = request.GET.get("language", settings.LANGUAGE_CODE)
-            if request.method in {"GET", "HEAD"} and language in _LANGUAGES:
+            if request.method in {"GET", "HEAD"} and language in shapes.LANGUAGES:
                 answer = board.current(slug, language)
                 if answer is not None:
                     return _told(request, answer, language)
@@ -49,7 +48,7 @@ class CurrentView(OpenView):
         auth=[],
         tags=["Public"],
         parameters=[
-            OpenApiParameter("language", OpenApiTypes.STR, enum=_LANGUAGES, description="Of its words."),
+            OpenApiParameter("language", OpenApiTypes.STR, enum=shapes.LANGUAGES, description="Of its words."),
             OpenApiParameter(
                 "If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The ETag that you have."
             ),
@@ -63,8 +62,8 @@ class CurrentView(OpenView):
         `refresh_after` seconds, with `If-None-Match`; where Paravent does not answer, go on showing what you have.
         """
         language = request.query_params.get("language", settings.LANGUAGE_CODE)
-        if language not in _LANGUAGES:
-            raise ValidationError({"language": f"One of: {', '.join(_LANGUAGES)}."})
+        if language not in shapes.LANGUAGES:
+            raise ValidationError({"language": f"One of: {', '.join(shapes.LANGUAGES)}."})
         raise NotFound("No page is published under this address.")
 
     def options(self, request: Any, *_arguments: Any, **_named: Any) -> Any:
@@ -88,8 +87,7 @@ class CurrentView(OpenView):
 
 
 def _told(request: HttpRequest, answer: board.Answer, language: str) -> HttpResponse:
-    known = request.headers.get("If-None-Match", "")
-    if known and (known == "*" or answer.etag in (etag.strip().removeprefix("W/") for etag in known.split(","))):
+    if among(answer.etag, request.headers.get("If-None-Match", "")):
         response: HttpResponse = HttpResponseNotModified()
     else:
         response = HttpResponse(answer.body, content_type="application/json")

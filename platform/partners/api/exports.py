@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.http import Http404, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -24,7 +25,7 @@ from . import listing, problems, shapes
 from .bodies import Body
 from .hotlines import Nothing
 from .numbers import IDEMPOTENCY_KEY, number_of
-from .views import KeyedView, only
+from .views import KeyedView
 
 #: The longest span of one export, and how many of one key may wait.
 _LONGEST, _MOST_WAITING, _MOST_A_DAY = datetime.timedelta(days=400), 5, 50
@@ -57,7 +58,7 @@ def told(job: ExportJob) -> dict[str, Any]:
         "created_at": job.created_at,
         "finished_at": job.finished_at,
         "expires_at": job.expires_at,
-        "file": settings.PUBLIC_URL.rstrip("/") + file if file else None,
+        "file": settings.PUBLIC_URL + file if file else None,
     }
 
 
@@ -73,10 +74,8 @@ class ExportList(KeyedView):
     def get(self, request: Request) -> Response:
         """Those that this key asked for."""
         wanted = listing.asked(request, listing.ListQuery)
-        fields = listing.chosen_fields(wanted.get("fields", ""), list(shapes.ExportShape().fields))
         rows = ExportJob.objects.filter(key=self.key).select_related("hotline").defer("content")
-        data = listing.page(rows, wanted, request, lambda found: [only(told(job), fields) for job in found])
-        return listing.answer(data, self.told(data))
+        return self.listed(wanted, shapes.ExportShape, rows, "created_at", lambda found: [told(job) for job in found])
 
     @extend_schema(
         operation_id="begin_export",
@@ -87,9 +86,7 @@ class ExportList(KeyedView):
     )
     def post(self, request: Request) -> Response:
         """Ask for the conversations of a number, masked. Its address says when it is done."""
-        form = NewExport(data=request.data)
-        form.is_valid(raise_exception=True)
-        wanted = form.validated_data
+        wanted = NewExport.of(request)
         hotline = number_of(self.key, wanted["number"])
         answer = self.once(lambda: self._begin(hotline, wanted))
         answer.headers["Location"] = reverse("api:export", args=(answer.data["id"],)) if answer.data else ""
@@ -117,11 +114,8 @@ class _OfOne(KeyedView):
     with_file = False
 
     def job(self, export: uuid.UUID) -> ExportJob:
-        rows = ExportJob.objects.filter(key=self.key, uuid=export).select_related("hotline", "key")
-        found = (rows if self.with_file else rows.defer("content")).first()
-        if found is None:
-            raise Http404
-        return found
+        rows = ExportJob.objects.filter(key=self.key).select_related("hotline", "key")
+        return get_object_or_404(rows if self.with_file else rows.defer("content"), uuid=export)
 
 
 class ExportDetail(_OfOne):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -23,9 +23,8 @@ from replies import choosing
 from replies.models import Arm, Purpose
 
 from . import listing, sandbox, shapes
-from .views import KeyedView, only
+from .views import KeyedView
 
-_LANGUAGES = tuple(code for code, _name in settings.LANGUAGES)
 _PUBLIC = (Purpose.REPLY, Purpose.FINAL, Purpose.NOTICE, Purpose.SUSPENDED)
 _WEEKS = 104
 
@@ -33,13 +32,13 @@ _WEEKS = 104
 class Localized(listing.ListQuery):
     #: Each is looked up with its words; more would keep others waiting.
     limit = serializers.IntegerField(required=False, min_value=1, max_value=listing.USUAL, default=listing.USUAL)
-    language = serializers.ChoiceField(choices=_LANGUAGES, required=False, default=settings.LANGUAGE_CODE)
+    language = serializers.ChoiceField(choices=shapes.LANGUAGES, required=False, default=settings.LANGUAGE_CODE)
     kind = serializers.CharField(required=False, max_length=40)
     state = serializers.ChoiceField(choices=["in_service", "suspended"], required=False)
 
 
 class Language(serializers.Serializer[Any]):
-    language = serializers.ChoiceField(choices=_LANGUAGES, required=False, default=settings.LANGUAGE_CODE)
+    language = serializers.ChoiceField(choices=shapes.LANGUAGES, required=False, default=settings.LANGUAGE_CODE)
 
 
 class TextsQuery(serializers.Serializer[Any]):
@@ -56,10 +55,7 @@ class Nothing(serializers.Serializer[Any]):
 
 def page_of(key: ApiKey, slug: str) -> Page:
     """Raises `Http404` for what is not there and for what is another's, alike."""
-    page = pages_for(key).filter(slug=slug).first()
-    if page is None:
-        raise Http404
-    return page
+    return get_object_or_404(pages_for(key), slug=slug)
 
 
 def _told(page: Page, language: str) -> dict[str, Any]:
@@ -86,20 +82,15 @@ class HotlineList(KeyedView):
     def get(self, request: Request) -> Response:
         """The hotlines that this key may show."""
         wanted = listing.asked(request, Localized)
-        fields = listing.chosen_fields(wanted.get("fields", ""), list(shapes.HotlineShape().fields))
         if self.key.sandbox:
-            return self.told({"results": [only(row, fields) for row in sandbox.hotlines(wanted)], "next": None})
+            return self.made_up(wanted, shapes.HotlineShape, sandbox.hotlines(wanted))
 
-        def shape(rows: Sequence[Any]) -> list[dict[str, Any]]:
+        def tell(rows: Sequence[Any]) -> list[dict[str, Any]]:
             told = (_told(page, wanted["language"]) for page in rows)
-            return [only(row, fields) for row in told if _fits(row, wanted)]
+            return [row for row in told if listing.fits(row, wanted, "kind", "state")]
 
-        data = listing.page(pages_for(self.key).select_related("organization", "demo"), wanted, request, shape)
-        return listing.answer(data, self.told(data))
-
-
-def _fits(row: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    return all(name not in wanted or row.get(name) == wanted[name] for name in ("kind", "state"))
+        rows = pages_for(self.key).select_related("organization", "demo")
+        return self.listed(wanted, shapes.HotlineShape, rows, "created_at", tell)
 
 
 class HotlineDetail(KeyedView):
@@ -144,7 +135,7 @@ def _texts(page: Page) -> list[dict[str, Any]]:
     found: dict[tuple[str, str, int, str], dict[str, Any]] = {}
     for number in numbers_of(page):
         places: dict[tuple[str, str, int], Any] = {}
-        for row in choosing.query(number).filter(purpose__in=_PUBLIC, arm=Arm.A).order_by("hotline_id"):
+        for row in choosing.query(number).filter(purpose__in=_PUBLIC, arm=Arm.A):
             place = (row.language, row.purpose, row.step)
             if row.language in number.languages and (place not in places or row.hotline_id is not None):
                 places[place] = row
@@ -208,22 +199,13 @@ class EventList(KeyedView):
         A partner's key reads of changes of numbers and of weeks; a key of the organization's own system of all.
         """
         wanted = listing.asked(request, EventsQuery)
-        fields = listing.chosen_fields(wanted.get("fields", ""), list(shapes.EventShape().fields))
         if self.key.sandbox:
-            return self.told({"results": [only(row, fields) for row in sandbox.events(wanted)], "next": None})
-        rows: QuerySet[Event] = Event.objects.filter(organization=self.key.organization_id).exclude(
-            kind=Event.Kind.TEST
-        )
+            return self.made_up(wanted, shapes.EventShape, sandbox.events(wanted))
+        rows: QuerySet[Event] = Event.objects.filter(organization=self.key.organization_id)
+        rows = listing.filtered(rows.exclude(kind=Event.Kind.TEST), wanted, type="kind")
         if self.key.audience == Audience.PARTNER:
             rows = _for_partner(rows, self.key)
-        if wanted.get("type"):
-            rows = rows.filter(kind=wanted["type"])
-
-        def shape(found: Sequence[Any]) -> list[dict[str, Any]]:
-            return [only(_event(row), fields) for row in found]
-
-        data = listing.page(rows, wanted, request, shape)
-        return listing.answer(data, self.told(data))
+        return self.listed(wanted, shapes.EventShape, rows, "at", lambda found: [_event(row) for row in found])
 
 
 def _for_partner(rows: QuerySet[Event], key: ApiKey) -> QuerySet[Event]:

@@ -6,8 +6,7 @@ import uuid
 from typing import Any, ClassVar
 
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.db import transaction
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -17,12 +16,12 @@ from rest_framework.response import Response
 
 from hotlines import readiness
 from hotlines.models import Hotline
-from partners.models import ApiKey, Scope
+from partners.models import ApiKey, Scope, keys
 
 from . import listing, sandbox, shapes
 from .bodies import refuse_unknown
 from .hotlines import Nothing
-from .views import KeyedView, only
+from .views import KeyedView
 
 IF_MATCH = OpenApiParameter(
     "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, required=True, description="The ETag of what you read."
@@ -41,9 +40,7 @@ def numbers_of(key: ApiKey) -> Any:
 
 def number_of(key: ApiKey, number: uuid.UUID) -> Hotline:
     """Raises `Http404` for what is not there and for what is another's, alike."""
-    row: Hotline | None = numbers_of(key).filter(uuid=number).first()
-    if row is None:
-        raise Http404
+    row: Hotline = get_object_or_404(numbers_of(key), uuid=number)
     return row
 
 
@@ -78,15 +75,10 @@ class NumberList(KeyedView):
     def get(self, request: Request) -> Response:
         """All numbers of the organization, whatever their state."""
         wanted = listing.asked(request, NumbersQuery)
-        fields = listing.chosen_fields(wanted.get("fields", ""), list(shapes.NumberShape().fields))
         if self.key.sandbox:
-            return self.told({"results": [only(row, fields) for row in sandbox.numbers(wanted)], "next": None})
-        rows = numbers_of(self.key)
-        for name in ("state", "kind"):
-            if wanted.get(name):
-                rows = rows.filter(**{name: wanted[name]})
-        data = listing.page(rows, wanted, request, lambda found: [only(_told(row), fields) for row in found])
-        return listing.answer(data, self.told(data))
+            return self.made_up(wanted, shapes.NumberShape, sandbox.numbers(wanted))
+        rows = listing.filtered(numbers_of(self.key), wanted, state="state", kind="kind")
+        return self.listed(wanted, shapes.NumberShape, rows, "created_at", lambda found: [_told(row) for row in found])
 
 
 class NumberDetail(KeyedView):
@@ -131,29 +123,28 @@ class Policy(KeyedView):
         return self.once(lambda: self._change(request, number, changes), changes=changes)
 
     def _change(self, request: Request, number: uuid.UUID, changes: dict[str, Any]) -> tuple[int, Any]:
-        with transaction.atomic():
-            row = numbers_of(self.key).select_for_update(of=("self",)).get(uuid=number)
-            before = dict(shapes.PolicyShape(row).data)
-            self.expect(before)
-            form = shapes.PolicyShape(row, data=request.data, partial=True)
-            refuse_unknown(request.data, form.fields)
-            form.is_valid(raise_exception=True)
-            for name, value in form.validated_data.items():
-                setattr(row, name, value)
-            row.clean()
-            if row.state == Hotline.State.ACTIVE and (problems := readiness.missing(row)):
-                raise ValidationError({"default_language": [str(problem) for problem in problems]})
-            if form.validated_data:
-                row.save(update_fields=list(form.validated_data))
-            after = dict(shapes.PolicyShape(row).data)
-            changes.update({name: [before[name], value] for name, value in after.items() if value != before[name]})
-            self.on_trail(row, changes)
-            return 200, after
+        row = numbers_of(self.key).select_for_update(of=("self",)).get(uuid=number)
+        before = dict(shapes.PolicyShape(row).data)
+        self.expect(before)
+        form = shapes.PolicyShape(row, data=request.data, partial=True)
+        refuse_unknown(request.data, form.fields)
+        form.is_valid(raise_exception=True)
+        for name, value in form.validated_data.items():
+            setattr(row, name, value)
+        row.clean()
+        if row.state == Hotline.State.ACTIVE and (problems := readiness.missing(row)):
+            raise ValidationError({"default_language": [str(problem) for problem in problems]})
+        if form.validated_data:
+            row.save(update_fields=list(form.validated_data))
+        after = dict(shapes.PolicyShape(row).data)
+        changes.update({name: [before[name], value] for name, value in after.items() if value != before[name]})
+        self.on_trail(row, changes)
+        return 200, after
 
     def on_trail(self, row: Hotline, changes: dict[str, Any]) -> None:
         """In the number's history and the organization's trail, under who made the key and so answers for it."""
         if changes and self.key.created_by is not None:
-            told = "; ".join(f"{name}: {before} → {after}" for name, (before, after) in changes.items())
+            told = keys.changes_told(changes)
             LogEntry.objects.log_actions(
                 self.key.created_by.pk, [row], CHANGE, f"{self.source}: {told}"[:2000], single_object=True
             )

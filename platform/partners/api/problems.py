@@ -33,6 +33,20 @@ _KINDS = {
 }
 
 
+#: Bytes of a request; more is no text and no policy.
+LONGEST_BODY = 64 * 1024
+
+
+class Unmeasured(exceptions.APIException):
+    status_code = 411
+    default_detail = "Send Content-Length, and not in chunks."
+
+
+class TooLarge(exceptions.APIException):
+    status_code = 413
+    default_detail = f"At most {LONGEST_BODY // 1024} KiB."
+
+
 class Conflict(exceptions.APIException):
     status_code = status.HTTP_409_CONFLICT
 

@@ -18,6 +18,8 @@ from django.conf import settings
 from django.http import Http404
 from django.utils import timezone
 
+from . import listing
+
 _ROWS = Path(__file__).with_name("sandbox.json")
 
 
@@ -47,13 +49,13 @@ def _dated(value: Any, now: datetime.datetime) -> Any:
         today = now.date()
         return today - datetime.timedelta(days=today.weekday() + 7 * int(value.removeprefix("monday ")))
     if isinstance(value, str) and value.startswith("/"):
-        return settings.PUBLIC_URL.rstrip("/") + value
+        return settings.PUBLIC_URL + value
     return value
 
 
 def hotlines(wanted: dict[str, Any]) -> list[dict[str, Any]]:
     found = [_in_language(row, wanted["language"]) for row in _rows("hotlines")]
-    return [row for row in found if all(name not in wanted or row[name] == wanted[name] for name in ("kind", "state"))]
+    return [row for row in found if listing.fits(row, wanted, "kind", "state")]
 
 
 def hotline(slug: str, language: str) -> dict[str, Any]:
@@ -79,12 +81,12 @@ def weeks(slug: str) -> list[dict[str, Any]]:
 
 def events(wanted: dict[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = _rows("events")
-    return [row for row in found if wanted.get("type") in {None, row["type"]}]
+    return [row for row in found if listing.fits(row, wanted, "type")]
 
 
 def numbers(wanted: dict[str, Any]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = _rows("numbers")
-    return [row for row in rows if all(not wanted.get(name) or row[name] == wanted[name] for name in ("kind", "state"))]
+    return [row for row in rows if listing.fits(row, wanted, "kind", "state")]
 
 
 def number(asked: uuid.UUID) -> dict[str, Any]:
@@ -99,8 +101,7 @@ def policy(asked: uuid.UUID) -> dict[str, Any]:
 
 def templates(wanted: dict[str, Any]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = _rows("templates")
-    names = ("number", "language", "purpose")
-    return [row for row in rows if all(not wanted.get(name) or row[name] == str(wanted[name]) for name in names)]
+    return [row for row in rows if listing.fits(row, wanted, "number", "language", "purpose")]
 
 
 def template(pk: int) -> dict[str, Any]:
@@ -114,8 +115,7 @@ def conversations(wanted: dict[str, Any]) -> list[dict[str, Any]]:
         at = row["last_message_at"]
         late = wanted.get("since") is None or at >= wanted["since"]
         early = wanted.get("until") is None or at < wanted["until"]
-        test = wanted.get("test") is None or row["test"] == wanted["test"]
-        if late and early and test and (not wanted.get("number") or row["number"] == str(wanted["number"])):
+        if late and early and listing.fits(row, wanted, "number", "test"):
             found.append(row)
     return found
 

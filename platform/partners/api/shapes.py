@@ -14,7 +14,7 @@ from hotlines.models import Hotline
 from partners.models import Audience, Event, ExportJob, Scope
 from replies.models import Arm, Purpose
 
-_LANGUAGES = settings.LANGUAGES
+LANGUAGES = tuple(code for code, _name in settings.LANGUAGES)
 
 
 CONVERSATION_STATES = [(name, name) for name in STATES]
@@ -50,7 +50,7 @@ class Current(Shape):
     """Which number to show now."""
 
     slug = serializers.CharField()
-    language = serializers.ChoiceField(_LANGUAGES)
+    language = serializers.ChoiceField(settings.LANGUAGES)
     name = serializers.CharField()
     organization = serializers.CharField()
     state = serializers.ChoiceField([("in_service", "in service"), ("suspended", "suspended")])

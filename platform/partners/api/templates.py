@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.db import transaction
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -22,7 +21,7 @@ from . import listing, problems, sandbox, shapes
 from .bodies import Body
 from .hotlines import Nothing
 from .numbers import IDEMPOTENCY_KEY, IF_MATCH, number_of
-from .views import KeyedView, only
+from .views import KeyedView
 
 _LONGEST = 2000
 
@@ -84,15 +83,10 @@ class TemplateList(KeyedView):
     def get(self, request: Request) -> Response:
         """All texts, those of numbers and the organization's defaults."""
         wanted = listing.asked(request, TemplatesQuery)
-        fields = listing.chosen_fields(wanted.get("fields", ""), list(shapes.TemplateShape().fields))
         if self.key.sandbox:
-            return self.told({"results": [only(row, fields) for row in sandbox.templates(wanted)], "next": None})
-        rows = _rows(self.key)
-        for name, column in (("number", "hotline__uuid"), ("language", "language"), ("purpose", "purpose")):
-            if wanted.get(name):
-                rows = rows.filter(**{column: wanted[name]})
-        data = listing.page(rows, wanted, request, lambda found: [only(row, fields) for row in told(found)])
-        return listing.answer(data, self.told(data))
+            return self.made_up(wanted, shapes.TemplateShape, sandbox.templates(wanted))
+        rows = listing.filtered(_rows(self.key), wanted, number="hotline__uuid", language="language", purpose="purpose")
+        return self.listed(wanted, shapes.TemplateShape, rows, "created_at", told)
 
     @extend_schema(
         operation_id="propose_new_template",
@@ -103,9 +97,7 @@ class TemplateList(KeyedView):
     )
     def post(self, request: Request) -> Response:
         """Propose a text for a place that has none. Nobody is answered with it before a person has approved it."""
-        form = NewTemplate(data=request.data)
-        form.is_valid(raise_exception=True)
-        wanted = form.validated_data
+        wanted = NewTemplate.of(request)
         hotline = number_of(self.key, wanted["number"])
         return self.once(lambda: self._propose(hotline, wanted))
 
@@ -124,9 +116,7 @@ class TemplateDetail(KeyedView):
     scopes: ClassVar = {"GET": Scope.TEMPLATES, "PATCH": Scope.WRITE_TEMPLATES}
 
     def _row(self, template: int) -> ReplyTemplate:
-        row: ReplyTemplate | None = _rows(self.key).filter(pk=template).first()
-        if row is None:
-            raise Http404
+        row: ReplyTemplate = get_object_or_404(_rows(self.key), pk=template)
         return row
 
     @extend_schema(
@@ -150,13 +140,11 @@ class TemplateDetail(KeyedView):
     def patch(self, request: Request, template: int) -> Response:
         """Propose another text. What is sent stays as it is until a person has approved the draft."""
         self._row(template)
-        form = Draft(data=request.data)
-        form.is_valid(raise_exception=True)
-        return self.once(lambda: self._change(template, form.validated_data["text"]))
+        text = Draft.of(request)["text"]
+        return self.once(lambda: self._change(template, text))
 
     def _change(self, template: int, text: str) -> tuple[int, Any]:
-        with transaction.atomic():
-            row = _rows(self.key).select_for_update(of=("self",)).get(pk=template)
-            self.expect(told([row])[0])
-            versions.write(row, text, self.key.created_by, source=self.source)
-            return 200, told([_rows(self.key).get(pk=template)])[0]
+        row = _rows(self.key).select_for_update(of=("self",)).get(pk=template)
+        self.expect(told([row])[0])
+        versions.write(row, text, self.key.created_by, source=self.source)
+        return 200, told([self._row(template)])[0]

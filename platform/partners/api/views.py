@@ -5,36 +5,35 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.utils.http import http_date
+from django.utils.http import http_date, parse_etags
 from rest_framework import exceptions
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+from pages import kept
 from partners.models import ApiKey, ApiWrite
 
-from . import limits, problems
+from . import limits, listing, problems
 from .authentication import KeyAuthentication
 from .limits import KeyThrottle
 
 VERSION = "1"
 _WRITES = frozenset({"POST", "PATCH", "DELETE"})
 _LONGEST_KEY = 64
-#: Bytes of a request; more is no text and no policy.
-_LONGEST_BODY = 64 * 1024
-
-
 _PREFLIGHT = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match",
@@ -46,10 +45,6 @@ def _ours() -> str:
     """This platform's own pages, where the API can be tried."""
     parts = urlsplit(settings.PUBLIC_URL)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-class ProblemRenderer(JSONRenderer):
-    """JSON, which problems are too, under their own name."""
 
 
 class Parser(JSONParser):
@@ -82,7 +77,7 @@ class OpenView(APIView):
     permission_classes: Any = ()
     throttle_classes: Any = ()
     parser_classes = (Parser,)
-    renderer_classes = (ProblemRenderer,)
+    renderer_classes = (JSONRenderer,)
     #: Since when it should not be used (RFC 9745), until when it is there (RFC 8594), and what to read about it.
     deprecated_at: ClassVar[datetime.datetime | None] = None
     sunset_at: ClassVar[datetime.datetime | None] = None
@@ -128,11 +123,8 @@ class KeyedView(OpenView):
 
     def check_permissions(self, request: Request) -> None:
         """What a key may not do is counted too."""
-        self.check_limits(request)
-        super().check_permissions(request)
-
-    def check_limits(self, request: Request) -> None:
         super().check_throttles(request)
+        super().check_permissions(request)
 
     def check_throttles(self, request: Request) -> None:
         """Done before it was asked what the key may."""
@@ -147,18 +139,16 @@ class KeyedView(OpenView):
         whether a key is for one is asked when it comes.
         """
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-            return HttpResponse(status=204, headers={**_PREFLIGHT, "Access-Control-Allow-Methods": self._methods()})
+            methods = {"Access-Control-Allow-Methods": ", ".join(self.allowed_methods)}
+            return HttpResponse(status=204, headers={**_PREFLIGHT, **methods})
         return super().dispatch(request, *args, **kwargs)
-
-    def _methods(self) -> str:
-        return ", ".join(self.allowed_methods)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         length = request.META.get("CONTENT_LENGTH") or ""
         if not length and request.headers.get("Transfer-Encoding"):
-            raise Unmeasured
-        if int(length or 0) > _LONGEST_BODY:
-            raise TooLarge
+            raise problems.Unmeasured
+        if int(length or 0) > problems.LONGEST_BODY:
+            raise problems.TooLarge
         super().initial(request, *args, **kwargs)
         origin = request.headers.get("Origin")
         if origin and origin not in {*self.key.origins, _ours()}:
@@ -183,13 +173,36 @@ class KeyedView(OpenView):
         return answer
 
     # --- reading ----------------------------------------------------------------------------------------------------
-    def told(self, data: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    def told(self, data: Any, *, status: int = 200) -> Response:
         """`data` with its version; 304 where the reader has it."""
         etag = etag_of(data)
         known = self.request.headers.get("If-None-Match", "")
-        if status == 200 and self.request.method in {"GET", "HEAD"} and _among(etag, known):
+        if status == 200 and self.request.method in {"GET", "HEAD"} and among(etag, known):
             return Response(status=304, headers={"ETag": etag})
-        return Response(data, status=status, headers={**(headers or {}), "ETag": etag})
+        return Response(data, status=status, headers={"ETag": etag})
+
+    def listed(
+        self,
+        wanted: Mapping[str, Any],
+        shape: type[BaseSerializer[Any]],
+        rows: QuerySet[Any],
+        column: str,
+        tell: Callable[[Sequence[Any]], list[dict[str, Any]]],
+    ) -> Response:
+        """One page of `rows`, newest first by `column`, with the fields that are asked for (`listing`)."""
+        fields = listing.chosen_fields(wanted, shape)
+        data = listing.page(rows, column, wanted, self.request, lambda found: only(tell(found), fields))
+        answer = self.told(data)
+        if data["next"]:
+            # As a link too (RFC 8288).
+            answer.headers["Link"] = f'<{data["next"]}>; rel="next"'
+        return answer
+
+    def made_up(
+        self, wanted: Mapping[str, Any], shape: type[BaseSerializer[Any]], rows: list[dict[str, Any]]
+    ) -> Response:
+        """The same of a sandbox's rows, which are one page."""
+        return self.told({"results": only(rows, listing.chosen_fields(wanted, shape)), "next": None})
 
     # --- changing ---------------------------------------------------------------------------------------------------
     def expect(self, data: Any) -> None:
@@ -197,7 +210,7 @@ class KeyedView(OpenView):
         asked = self.request.headers.get("If-Match", "")
         if not asked:
             raise problems.PreconditionRequired
-        if asked != "*" and not _among(etag_of(data), asked):
+        if not among(etag_of(data), asked):
             raise problems.PreconditionFailed
 
     def once(
@@ -256,25 +269,15 @@ class KeyedView(OpenView):
         return answer
 
 
-class Unmeasured(exceptions.APIException):
-    status_code = 411
-    default_detail = "Send Content-Length, and not in chunks."
-
-
-class TooLarge(exceptions.APIException):
-    status_code = 413
-    default_detail = f"At most {_LONGEST_BODY // 1024} KiB."
-
-
 def etag_of(data: Any) -> str:
-    return f'"{hashlib.sha256(JSONRenderer().render(data)).hexdigest()[:32]}"'
+    return kept.etag(JSONRenderer().render(data))
 
 
-def _among(etag: str, written: str) -> bool:
-    return written.strip() == "*" or etag in (one.strip().removeprefix("W/") for one in written.split(","))
+def among(etag: str, written: str) -> bool:
+    """Whether a header names this version, or any."""
+    return any(one == "*" or one.removeprefix("W/") == etag for one in parse_etags(written))
 
 
-def only(data: Mapping[str, Any], fields: Iterable[str]) -> dict[str, Any]:
-    """The fields that a reader asks for; all where he names none."""
-    wanted = list(fields)
-    return {name: data[name] for name in wanted} if wanted else dict(data)
+def only(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> list[dict[str, Any]]:
+    """With the fields that a reader asks for; all where he names none."""
+    return [{name: row[name] for name in fields} if fields else dict(row) for row in rows]

@@ -8,7 +8,7 @@ import hmac
 import ipaddress
 import secrets
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -215,3 +215,8 @@ def replacement(old: ApiKey, maker: Any) -> tuple[ApiKey, str]:
     new.save()
     new.pages.set(old.pages.all())
     return new, whole
+
+
+def changes_told(changes: Mapping[str, Any]) -> str:
+    """What was and what is, by field, for people."""
+    return "; ".join(f"{name}: {before} → {after}" for name, (before, after) in changes.items())
