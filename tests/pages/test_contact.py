@@ -116,3 +116,9 @@ def test_there_is_none_while_no_number_is_in_service(world: World, client: Clien
     )
     Hotline.objects.filter(pk=north.hotline.pk).update(state="suspended", state_reason="raid")
     assert client.get("/fr/anti-relous/contact.vcf").status_code == 404
+
+
+@pytest.mark.parametrize("control", ["\x00", "\x1b", "\x7f", "\u2028", "\ud800"])
+def test_what_only_controls_others_is_in_no_contact(control: str) -> None:
+    assert control not in contact.card(f"Ca{control}mille", "+33939000001")
+    assert contact.plain(f"Ca{control}mille") == "Ca mille"

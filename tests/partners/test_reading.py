@@ -134,6 +134,12 @@ def test_what_is_not_published_is_not_there(world: World, slug: str) -> None:
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
+def test_what_is_too_long_for_an_address_is_not_looked_up(django_assert_num_queries: Any, db: None) -> None:
+    with django_assert_num_queries(0):
+        assert Asking().get(f"hotlines/{'x' * 41}/current/").status_code == 404
+        assert Asking().client.get(f"/fr/{'x' * 41}/").status_code == 404
+
+
 def test_a_language_that_pages_do_not_have_is_said(page: Page) -> None:
     answer = Asking().get("hotlines/north/current/", {"language": "tlh"})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/language")
@@ -150,6 +156,27 @@ def test_a_partner_reads_the_hotlines_that_it_may_show(world: World, partner: As
     assert partner.get("hotlines/north/").json()["number"] == world.north.hotline.number
     assert partner.get("hotlines/south/").status_code == partner.get("hotlines/none/").status_code == 404
     assert partner.get("hotlines/south/").content == partner.get("hotlines/none/").content
+
+
+def test_hotlines_are_found_by_kind_and_by_whether_they_answer(world: World, partner: Asking) -> None:
+    gone = Hotline.objects.create(
+        organization=world.north.organization,
+        account=world.north.account,
+        name="Gone",
+        number="+33937000078",
+        kind="lgbt",
+        state=Hotline.State.SUSPENDED,
+        state_reason="a raid",
+    )
+    make_page(world.north, "gone", hotline=gone)
+
+    def found(**query: str) -> list[str]:
+        return [row["slug"] for row in partner.get("hotlines/", query).json()["results"]]
+
+    assert found() == ["gone", "north"]
+    assert (found(kind="lgbt"), found(kind="anti-harassment")) == (["gone"], ["north"])
+    assert (found(state="suspended"), found(state="in_service")) == (["gone"], ["north"])
+    assert found(kind="lgbt", state="in_service") == []
 
 
 def test_a_key_for_some_pages_reads_no_others(world: World, page: Page) -> None:
