@@ -314,7 +314,7 @@ def test_no_minute_holds_more_requests_than_the_provider_allows(
 
 
 def test_a_provider_that_asks_to_wait_is_left_alone(world: World, logbook: Logbook, reply: Reply) -> None:
-    logbook.fails[world.north.account.credentials["auth_id"]] = Unavailable("429", retry_after=30)
+    logbook.fails[world.north.account.credentials["auth_id"]] = Unavailable("429", retry_after=86_400)
     assert settle.settle_unknown() == 0
     logbook.fails.clear()
     assert settle.settle_unknown() == 0
