@@ -19,6 +19,7 @@ from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 from tests.with_services import postgresql_server, pytest_collection_modifyitems, redis_url
 from tests.world import World, build_world
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 __all__ = ["postgresql_server", "pytest_collection_modifyitems", "redis_url"]
 
@@ -53,6 +54,22 @@ def _closed_sockets() -> Iterator[None]:
     socket.socket.connect = _loopback_only  # type: ignore[method-assign]
     yield
     socket.socket.connect = _connect  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _static_files_are_found_once() -> Iterator[None]:
+    """Every test client makes its own middleware, and each would look through all folders of static files."""
+    find, found = WhiteNoiseMiddleware.add_files_from_finders, dict[str, Any]()
+
+    def find_once(self: WhiteNoiseMiddleware) -> None:
+        if not found:
+            find(self)
+            found.update(self.files)
+        self.files.update(found)
+
+    WhiteNoiseMiddleware.add_files_from_finders = find_once
+    yield
+    WhiteNoiseMiddleware.add_files_from_finders = find
 
 
 @pytest.fixture(autouse=True)

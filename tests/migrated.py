@@ -1,25 +1,19 @@
 """Databases with all migrations, copied from a template: to migrate takes seconds each time, to copy takes none.
 
-`make test` names a folder that all its processes share, so that each kind of database is migrated once.
+Each kind of database is migrated once for all processes of a run (`tests/shared.py`).
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import fcntl
-import functools
-import os
 import shutil
 import sqlite3
 import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from tests import processes, services
+from tests import processes, services, shared
 
-SHARED = "PARAVENT_TEST_TEMPLATES"
 #: A copy is another database than its template, which is what sending stops for (`outbox.restored`): it is new.
 _ACCEPTED = "UPDATE outbox_useddatabase SET identity = {}"
 _HERE = (
@@ -39,7 +33,7 @@ def migrate(environment: Mapping[str, str]) -> None:
 
 def _template(environment: Mapping[str, str], suffix: str) -> Path:
     """A demo has an application more than production, and its migrations."""
-    return _folder() / f"{'demo' if environment.get('PARAVENT_DEMO') else 'production'}.{suffix}"
+    return shared.folder() / f"{'demo' if environment.get('PARAVENT_DEMO') else 'production'}.{suffix}"
 
 
 def _default(environment: Mapping[str, str]) -> str:
@@ -48,9 +42,12 @@ def _default(environment: Mapping[str, str]) -> str:
 
 def _sqlite(environment: Mapping[str, str], database: Path) -> None:
     template = _template(environment, "sqlite3")
-    with _alone():
+    with shared.alone("migrated"):
         if not template.exists():
-            fresh = {"PARAVENT_DATABASE_URL": f"sqlite:///{template}.new", "PARAVENT_DATA_DIR": str(_folder() / "data")}
+            fresh = {
+                "PARAVENT_DATABASE_URL": f"sqlite:///{template}.new",
+                "PARAVENT_DATA_DIR": str(shared.folder() / "data"),
+            }
             processes.manage({**environment, **fresh}, "migrate", "--verbosity", "0")
             Path(f"{template}.new").rename(template)
     database.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +61,7 @@ def _postgresql(environment: Mapping[str, str], url: str) -> None:
     socket_folder, _, database = url.removeprefix("postgres://paravent@/").rpartition("/")
     to_server = ["-h", socket_folder, "-U", "paravent", "-d", database]
     programs = services.find_postgresql()
-    with _alone():
+    with shared.alone("migrated"):
         if not template.exists():
             processes.manage(environment, "migrate", "--verbosity", "0")
             _run(programs / "pg_dump", *to_server, "--no-owner", f"--file={template}.new")
@@ -78,19 +75,3 @@ def _run(program: Path, *arguments: str) -> None:
     done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{program.name}: {done.stderr.strip()}")
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    with (_folder() / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@functools.cache
-def _folder() -> Path:
-    if shared := os.environ.get(SHARED):
-        return Path(shared)
-    folder = tempfile.mkdtemp(prefix="paravent-migrated-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)

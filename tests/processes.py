@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import atexit
 import base64
 import contextlib
-import functools
 import http.client
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import django
+from tests import shared
 from tests.services import Guarded, wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,18 +49,15 @@ def production(database_url: str, data: Path, redis_url: str | None = None, **ch
 
 
 def static_files(data: Path) -> None:
-    """What `collectstatic` leaves, for who asks for pages: made once in a test process, because that takes long."""
+    """What `collectstatic` leaves, for who asks for pages."""
     data.mkdir(parents=True, exist_ok=True)
-    (data / "static").symlink_to(_static_files())
-
-
-@functools.cache
-def _static_files() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="paravent-static-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    environment = production("sqlite://:memory:", folder)
-    manage(environment, "collectstatic", "--no-input", "--verbosity", "0")
-    return folder / "static"
+    made = shared.folder() / "collected"
+    with shared.alone("collected"):
+        if not made.exists():
+            environment = production("sqlite://:memory:", made.with_suffix(".new"))
+            manage(environment, "collectstatic", "--no-input", "--verbosity", "0")
+            made.with_suffix(".new").rename(made)
+    (data / "static").symlink_to(made / "static")
 
 
 def no_static_files(data: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests import migrated, services, with_services  # noqa: E402  this file is run, not imported
+from tests import services, shared, with_services  # noqa: E402  this file is run, not imported
 
 _NOTHING_COLLECTED = 5
 
@@ -36,8 +36,8 @@ def pytest(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    with tempfile.TemporaryDirectory(prefix="paravent-migrated-") as templates:
-        return _both({migrated.SHARED: templates}, arguments)
+    with tempfile.TemporaryDirectory(prefix="paravent-shared-") as folder:
+        return _both({shared.FOLDER: folder}, arguments)
 
 
 def _both(environment: Mapping[str, str], arguments: Sequence[str]) -> int:
