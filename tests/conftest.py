@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import secrets
@@ -17,6 +18,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
+from tests import migrated
 from tests.with_services import postgresql_server, pytest_collection_modifyitems, redis_url
 from tests.world import World, build_world
 from whitenoise.middleware import WhiteNoiseMiddleware
@@ -70,6 +72,19 @@ def _static_files_are_found_once() -> Iterator[None]:
     WhiteNoiseMiddleware.add_files_from_finders = find_once
     yield
     WhiteNoiseMiddleware.add_files_from_finders = find
+
+
+@pytest.fixture(scope="session")
+def _copying() -> Iterator[contextlib.ExitStack]:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(migrated.copied())
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(_copying: contextlib.ExitStack, django_db_setup: None) -> None:
+    """As pytest-django's, with migrations that were applied once for all processes of a run."""
+    _copying.close()
 
 
 @pytest.fixture(autouse=True)

@@ -6,11 +6,13 @@ Each kind of database is migrated once for all processes of a run (`tests/shared
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from unittest import mock
 
 from tests import processes, services, shared
 
@@ -31,6 +33,33 @@ def migrate(environment: Mapping[str, str]) -> None:
         _sqlite(environment, Path(url.removeprefix("sqlite:///") or _default(environment)))
 
 
+@contextlib.contextmanager
+def copied() -> Iterator[None]:
+    """Meanwhile `migrate` copies the template into this process's own test database, where a run shares one."""
+    if not os.environ.get(shared.FOLDER):  # to make a template for one process takes longer than to migrate
+        yield
+        return
+    with mock.patch("config.management.commands.migrate.Command.handle", _copy):
+        yield
+
+
+def _copy(*_: object, **__: object) -> None:
+    from django.db import connection  # noqa: PLC0415  this module also serves processes without Django
+
+    name = str(connection.settings_dict["NAME"])
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("PARAVENT_TEST_")}
+    environment = {**inherited, **processes.IMPORTS}
+    if connection.vendor == "postgresql":
+        url = f"{os.environ['PARAVENT_DATABASE_URL'].rpartition('/')[0]}/{name}"
+        _postgresql({**environment, "PARAVENT_DATABASE_URL": url}, url)
+        return
+    connection.ensure_connection()
+    with contextlib.closing(sqlite3.connect(_sqlite_template(environment))) as template:
+        template.backup(connection.connection)
+    with connection.cursor() as cursor:
+        cursor.execute(_ACCEPTED.format("%s"), ["in memory"])
+
+
 def _template(environment: Mapping[str, str], suffix: str) -> Path:
     """A demo has an application more than production, and its migrations."""
     return shared.folder() / f"{'demo' if environment.get('PARAVENT_DEMO') else 'production'}.{suffix}"
@@ -40,7 +69,7 @@ def _default(environment: Mapping[str, str]) -> str:
     return f"{environment['PARAVENT_DATA_DIR']}/paravent.sqlite3"
 
 
-def _sqlite(environment: Mapping[str, str], database: Path) -> None:
+def _sqlite_template(environment: Mapping[str, str]) -> Path:
     template = _template(environment, "sqlite3")
     with shared.alone("migrated"):
         if not template.exists():
@@ -50,8 +79,12 @@ def _sqlite(environment: Mapping[str, str], database: Path) -> None:
             }
             processes.manage({**environment, **fresh}, "migrate", "--verbosity", "0")
             Path(f"{template}.new").rename(template)
+    return template
+
+
+def _sqlite(environment: Mapping[str, str], database: Path) -> None:
     database.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(template, database)
+    shutil.copyfile(_sqlite_template(environment), database)
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         connection.execute(_ACCEPTED.format("?"), [f"inode {database.stat().st_ino}"])
 

@@ -21,6 +21,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PUBLIC_URL = "https://hotline.example.org"
 HOST = "hotline.example.org"
 _AREAS = ("platform", "numbers", "messaging")
+#: Where a process of ours finds its modules, and with which settings.
+IMPORTS = {
+    "PYTHONPATH": os.pathsep.join([str(ROOT), *(str(ROOT / area) for area in _AREAS)]),
+    "DJANGO_SETTINGS_MODULE": "config.settings",
+}
 
 
 def production(database_url: str, data: Path, redis_url: str | None = None, **changes: str) -> dict[str, str]:
@@ -28,8 +33,7 @@ def production(database_url: str, data: Path, redis_url: str | None = None, **ch
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PARAVENT_", "DJANGO_"))}
     return {
         **inherited,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), *(str(ROOT / area) for area in _AREAS)]),
-        "DJANGO_SETTINGS_MODULE": "config.settings",
+        **IMPORTS,
         "PYTHONWARNINGS": "ignore:No directory at",  # no static files were collected, and none are asked for
         "PARAVENT_SECRET_KEY": secrets.token_urlsafe(48),
         "PARAVENT_MASTER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),

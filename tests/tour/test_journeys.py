@@ -130,6 +130,7 @@ def test_a_number_from_nothing_to_its_first_reply(page: Page, server: DemoServer
     assert complaints == []
 
 
+@pytest.mark.proof
 def test_a_person_writes_in_place_of_the_reply_that_waits(
     page: Page, server: DemoServer, complaints: list[str]
 ) -> None:
@@ -152,6 +153,7 @@ def test_a_person_writes_in_place_of_the_reply_that_waits(
     assert complaints == []
 
 
+@pytest.mark.proof
 def test_a_translation_is_written_beside_the_text_and_sent(
     page: Page, server: DemoServer, complaints: list[str]
 ) -> None:
@@ -169,6 +171,7 @@ def test_a_translation_is_written_beside_the_text_and_sent(
     assert complaints == []
 
 
+@pytest.mark.proof
 def test_a_text_waits_until_somebody_else_has_read_it(
     page: Page, server: DemoServer, browser: Browser, complaints: list[str]
 ) -> None:
@@ -203,6 +206,7 @@ def test_a_text_waits_until_somebody_else_has_read_it(
     assert complaints == []
 
 
+@pytest.mark.proof
 def test_a_campaign_gives_another_number_while_one_is_suspended(
     page: Page, server: DemoServer, complaints: list[str]
 ) -> None:
