@@ -18,7 +18,6 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from conversations.admin import ConversationAdmin
 from conversations.models import Conversation
-from conversations.states import state_of
 from hotlines.choices import language_name
 from organizations.scoped_admin import DialogForm, ReadOnlyAdmin, ScopedRelatedFilter, dialog_action
 from organizations.tenancy import EDIT
@@ -96,7 +95,7 @@ class AnsweringConversationAdmin(ConversationAdmin):
         icon="reply",
         variant=ActionVariant.PRIMARY,
         roles=EDIT,
-        shown=lambda row: state_of(row, timezone.now()) == "answered",
+        shown=lambda row: by_hand.is_possible(row, timezone.now()),
     )
     def by_hand(self, request: HttpRequest, row: Conversation, form: ByHandForm) -> str:
         template = form.templates.get(form.cleaned_data["template"])

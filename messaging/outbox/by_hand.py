@@ -43,6 +43,15 @@ def outlook(conversation: Conversation, now: datetime.datetime) -> Outlook:
     return Outlook(found.reply.slot, limit, found.reply.due_at)
 
 
+def is_possible(conversation: Conversation, now: datetime.datetime) -> bool:
+    """Whether a reply can be written now, or in a minute, when the one that is about to leave has left."""
+    try:
+        outlook(conversation, now)
+    except ValidationError as error:
+        return bool(error.code == "leaving")
+    return True
+
+
 def write(conversation: Conversation, text: str, language: str = "") -> Reply:
     """Have `text` sent; `language` is its tag, where that is known.
 

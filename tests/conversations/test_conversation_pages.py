@@ -244,7 +244,8 @@ def test_only_buttons_that_make_sense_are_shown(world: World) -> None:
     assert buttons(north.editor, block) == []
     for _ in range(5):
         write(world)
-    assert buttons(north.editor, conversation) == ["Block", "Unblock", "Keep for another year"]
+    # All of its replies are used, and those that wait can still be written anew.
+    assert buttons(north.editor, conversation) == ["Reply by hand", "Block", "Unblock", "Keep for another year"]
     write(world, "STOP", sender="33639980999")
     assert buttons(north.editor, Conversation.objects.latest("pk")) == ["Keep as evidence"]
 

@@ -229,6 +229,25 @@ def test_the_dialog_says_what_becomes_of_it_and_the_record_who_wrote(world: Worl
     assert post(world, world.south.owner, text=WORDS).startswith("404")
 
 
+def test_it_is_offered_where_a_reply_can_be_written(world: World, hotline: Hotline, carrier: Carrier) -> None:
+    def is_offered() -> bool:
+        page = client.get(reverse("admin:conversations_conversation_change", args=(conversation().pk,)))
+        return reverse("admin:conversations_conversation_by_hand", args=(conversation().pk,)) in page.content.decode()
+
+    client = Client()
+    client.force_login(world.north.editor)
+    written(hotline)
+    assert is_offered()  # in place of the one that waits
+    assert release.release_due(Reply.objects.get().due_at) == 1
+    assert is_offered()  # in a minute
+    assert len(sent(carrier)) == 1
+    assert not is_offered()  # every message has its reply
+    written(hotline)
+    assert is_offered()
+    Hotline.objects.filter(pk=hotline.pk).update(state="retired")
+    assert not is_offered()
+
+
 def test_a_text_of_the_number_can_be_tried_on_a_tester(world: World, hotline: Hotline) -> None:
     written(hotline)
     template = ReplyTemplate.objects.get(hotline=hotline, language="en")
