@@ -10,16 +10,14 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django_ratelimit.core import get_usage
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from conversations.block_admin import ReasonForm
 from conversations.models import Conversation, Message
+from organizations import password_again
 from organizations.scoped_admin import DialogForm, ReadOnlyAdmin, ScopedRelatedFilter, access, dialog_action
 from organizations.tenancy import OWN, VIEW
 from outbox.admin import AnsweringConversationAdmin, LevelChangeAdmin
@@ -28,10 +26,6 @@ from shield.words import Level
 
 from . import export_admin, exporting, revealing  # noqa: F401  the page of exports registers itself
 from .models import Export, Link, Reveal
-
-_SINCE = "password_given_at"
-#: Wrong passwords of one user: who found her browser open must not try them all.
-_GUESSES = "5/h"
 
 
 class RevealForm(DialogForm):
@@ -44,41 +38,17 @@ class RevealForm(DialogForm):
         widget=UnfoldAdminTextInputWidget(),
         help_text=gettext_lazy("It is recorded with your name. No names and no numbers, please."),
     )
-    password = forms.CharField(
-        label=gettext_lazy("Your password"),
-        strip=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "current-password"}),
-    )
+    password = password_again.field()
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
         self.request = request
-        if _signed_in_lately(request):
+        if password_again.given_lately(request):
             del self.fields["password"]
 
     def clean_password(self) -> str:
-        if _guesses(self.request, increment=False):
-            raise ValidationError(
-                _("Too many wrong passwords. Nothing was shown; try again in an hour."), code="guesses"
-            )
-        if not self.request.user.check_password(self.cleaned_data["password"]):
-            _guesses(self.request, increment=True)
-            raise ValidationError(_("This is not your password. Nothing was shown."), code="password")
-        self.request.session[_SINCE] = timezone.now().isoformat()
+        password_again.check(self.request, self.cleaned_data["password"])
         return ""
-
-
-def _guesses(request: HttpRequest, *, increment: bool) -> bool:
-    """Whether this user has had her wrong passwords of the hour, or the counter does not answer."""
-    usage = get_usage(
-        request, group="reveal", key=lambda _group, asked: str(asked.user.pk), rate=_GUESSES, increment=increment
-    )
-    return usage is None or usage["count"] >= usage["limit"]
-
-
-def _signed_in_lately(request: HttpRequest) -> bool:
-    given = parse_datetime(request.session.get(_SINCE, ""))
-    return given is not None and timezone.now() - given < revealing.SIGNED_IN_LATELY
 
 
 def _require_the_right(request: HttpRequest, row: Conversation | LevelChange) -> None:

@@ -27,8 +27,6 @@ from .models.reveal import KEPT
 MOST_A_DAY = 20
 #: For how long the page shows a number after its record was written.
 SHOWN_FOR = datetime.timedelta(minutes=2)
-#: After so long the password is asked for again.
-SIGNED_IN_LATELY = datetime.timedelta(minutes=10)
 _DAY = datetime.timedelta(days=1)
 
 

@@ -21,6 +21,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
+from organizations import password_again
 from organizations.scoped_admin import (
     DialogForm,
     ReadOnlyAdmin,
@@ -81,6 +82,16 @@ class KeyForm(ScopedForm):
         initial=365,
         widget=UnfoldAdminSelectWidget(),
     )
+    password = password_again.field()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk or password_again.given_lately(self.request):
+            self.fields.pop("password", None)
+
+    def clean_password(self) -> str:
+        password_again.check(self.request, self.cleaned_data["password"])
+        return ""
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
@@ -95,6 +106,22 @@ class KeyForm(ScopedForm):
         if any(page.organization_id != getattr(organization, "pk", None) for page in cleaned.get("pages") or []):
             self.add_error("pages", _("It belongs to another organization."))
         return cleaned
+
+
+class NewKeyForm(forms.Form):
+    """What a new key in the place of another asks for, where anything is asked."""
+
+    password = password_again.field()
+
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__(request.POST if request.method == "POST" else None)
+        self.request = request
+        if password_again.given_lately(request):
+            del self.fields["password"]
+
+    def clean_password(self) -> str:
+        password_again.check(self.request, self.cleaned_data["password"])
+        return ""
 
 
 @admin.register(ApiKey)
@@ -115,23 +142,29 @@ class ApiKeyAdmin(ScopedAdmin):
                 ),
             },
         ),
-        (gettext_lazy("Where it may be used"), {"fields": ("every_page", "pages", "origins", "networks", "days")}),
+        (
+            gettext_lazy("Where it may be used"),
+            {"fields": ("every_page", "pages", "origins", "networks", "days", "password")},
+        ),
     )
     readonly_fields = ("shown_mark", "created_at", "created_by", "expires_at", "revoked_at", "last_used_at")
     actions_detail = ("rotate", "revoke")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         found = super().get_fieldsets(request, obj)
-        if obj is None:
-            return found
         (general, first), (place, second) = found
-        kept = [name for name in second["fields"] if name != "days"]
+        if obj is None:
+            if not password_again.given_lately(request):
+                return found
+            asked = [name for name in second["fields"] if name != "password"]
+            return (general, first), (place, {**second, "fields": asked})
+        kept = [name for name in second["fields"] if name not in {"days", "password"}]
         known = ["shown_mark", *self.readonly_fields[1:]]
         return (general, first), (place, {**second, "fields": kept}), (gettext_lazy("Dates"), {"fields": known})
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002  Django's signature
         form = super().get_form(request, obj, change, **kwargs)
-        return type(form.__name__, (form,), {"days": None}) if obj else form
+        return type(form.__name__, (form,), {"days": None, "password": None}) if obj else form
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """What a key was made for stays: it is known by that."""
@@ -197,7 +230,8 @@ class ApiKeyAdmin(ScopedAdmin):
     )
     def rotate(self, request: HttpRequest, row: ApiKey) -> HttpResponse:
         """Asks first; the old key goes on for a week, so that nobody is without one."""
-        if request.method != "POST":
+        form = NewKeyForm(request)
+        if not form.is_valid():
             context = {
                 **self.admin_site.each_context(request),
                 "title": _("New key in its place"),
@@ -205,6 +239,7 @@ class ApiKeyAdmin(ScopedAdmin):
                 "opts": self.opts,
                 "original": row,
                 "until": timezone.now() + OVERLAP,
+                "form": form,
             }
             return TemplateResponse(request, "partners/key_rotate.html", context)
         with transaction.atomic():

@@ -34,8 +34,16 @@ def form(**changes: Any) -> dict[str, Any]:
         "networks": "",
         "days": "365",
         "every_page": "on",
+        "password": "pw",
         **changes,
     }
+
+
+@pytest.fixture(autouse=True)
+def passwords(world: World) -> None:
+    for user in (world.north.owner, world.south.owner):
+        user.set_password("pw")
+        user.save()
 
 
 def made(answer: Any) -> str:
@@ -144,7 +152,7 @@ def test_a_new_key_stands_beside_the_old_one_for_a_week(world: World) -> None:
     url = f"/admin/partners/apikey/{row.pk}/rotate/"
     assert owner.get(url).status_code == 200
     assert ApiKey.objects.count() == 1
-    new = made(owner.post(url))
+    new = made(owner.post(url, {"password": "pw"}))
     assert (Asking(old).get("key/").status_code, Asking(new).get("key/").status_code) == (200, 200)
     made_row = ApiKey.objects.exclude(pk=row.pk).get()
     assert (made_row.scopes, made_row.origins) == (row.scopes, row.origins)
@@ -155,6 +163,40 @@ def test_a_new_key_stands_beside_the_old_one_for_a_week(world: World) -> None:
     assert owner.post(url).status_code == 302
     assert ApiKey.objects.count() == 2
     assert made_row.expires_at - timezone.now() > datetime.timedelta(days=89)
+
+
+@pytest.mark.parametrize(
+    ("password", "words"), [("wrong", "This is not your password. Nothing was done."), ("", "This field is required.")]
+)
+def test_who_found_a_browser_open_makes_no_key(world: World, password: str, words: str) -> None:
+    row, _whole = make_key(world.north)
+    owner = signed_in(world.north.owner)
+    for url, data in ((ADD, form(password=password)), (f"/admin/partners/apikey/{row.pk}/rotate/", {})):
+        answer = owner.post(url, {**data, "password": password})
+        assert words in answer.content.decode()
+        assert [*ApiKey.objects.all()] == [row]
+
+
+def test_only_a_few_passwords_can_be_tried(world: World) -> None:
+    owner = signed_in(world.north.owner)
+    for _ in range(5):
+        owner.post(ADD, form(password="wrong"))
+    assert "Too many wrong passwords" in owner.post(ADD, form()).content.decode()
+    assert not ApiKey.objects.exists()
+
+
+def test_a_password_that_was_just_given_is_not_asked_for_again(world: World) -> None:
+    owner = signed_in(world.north.owner)
+    assert 'name="password"' in owner.get(ADD).content.decode()
+    made(owner.post(ADD, form()))
+    row = ApiKey.objects.get()
+    for url in (ADD, f"/admin/partners/apikey/{row.pk}/rotate/", f"/admin/partners/apikey/{row.pk}/change/"):
+        assert 'name="password"' not in owner.get(url).content.decode(), url
+    made(owner.post(ADD, form(password="")))
+    session = owner.session
+    session["password_given_at"] = (timezone.now() - datetime.timedelta(minutes=11)).isoformat()
+    session.save()
+    assert "This field is required." in owner.post(ADD, form(password="")).content.decode()
 
 
 def test_owners_are_told_of_a_new_key(world: World, mailoutbox: Any) -> None:
