@@ -61,8 +61,9 @@ def _copy(*_: object, **__: object) -> None:
 
 
 def _template(environment: Mapping[str, str], suffix: str) -> Path:
-    """A demo has an application more than production, and its migrations."""
-    return shared.folder() / f"{'demo' if environment.get('PARAVENT_DEMO') else 'production'}.{suffix}"
+    """The simulator is an application more, with migrations of its own."""
+    simulator = environment.get("PARAVENT_SIMULATOR") or environment.get("PARAVENT_DEMO") or "0"
+    return shared.folder() / f"{'demo' if simulator == '1' else 'production'}.{suffix}"
 
 
 def _default(environment: Mapping[str, str]) -> str:

@@ -93,7 +93,8 @@ class ConversationAdmin(KeysetAdmin):
     actions_detail: tuple[str, ...] = ("block", "unblock", "hold", "review", "lift_hold", "mark_test", "unmark_test")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).annotate(is_blocked_everywhere=everywhere(timezone.now()))
+        rows = super().get_queryset(request).select_related(*self.list_select_related)
+        return rows.annotate(is_blocked_everywhere=everywhere(timezone.now()))
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By pseudonym, which no column holds: it is computed for each conversation she may see."""

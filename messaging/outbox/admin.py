@@ -95,7 +95,7 @@ class AnsweringConversationAdmin(ConversationAdmin):
         icon="reply",
         variant=ActionVariant.PRIMARY,
         roles=EDIT,
-        shown=lambda row: by_hand.is_possible(row, timezone.now()),
+        shown=lambda row: by_hand.is_offered(row, timezone.now()),
     )
     def by_hand(self, request: HttpRequest, row: Conversation, form: ByHandForm) -> str:
         template = form.templates.get(form.cleaned_data["template"])

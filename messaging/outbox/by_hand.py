@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from conversations.models import Block, Conversation, Message, Reply
+from conversations.states import state_of
 from conversations.words import BlockCause, Disposition, ReplyState
 from hotlines import succession
 from privacy import datakeys, vault
@@ -22,7 +25,10 @@ from replies import lint
 from shield import decide
 from shield.decide import PlannedReply, Standing
 
-from .release import silence
+from .release import may_send, silence
+
+#: One that is being sent may be refused for now, and then waits again.
+_UNSENT = (*Reply.WAITING, ReplyState.CLAIMED)
 
 
 @dataclass(frozen=True)
@@ -43,13 +49,20 @@ def outlook(conversation: Conversation, now: datetime.datetime) -> Outlook:
     return Outlook(found.reply.slot, limit, found.reply.due_at)
 
 
-def is_possible(conversation: Conversation, now: datetime.datetime) -> bool:
-    """Whether a reply can be written now, or in a minute, when the one that is about to leave has left."""
-    try:
-        outlook(conversation, now)
-    except ValidationError as error:
-        return bool(error.code == "leaving")
-    return True
+def is_offered(conversation: Conversation, now: datetime.datetime) -> bool:
+    """Whether a page has the button: what `outlook` says, in one statement, but for a reply that is leaving now.
+
+    `conversation` is as `states.state_of` wants it.
+    """
+    state, hotline = state_of(conversation, now), conversation.hotline
+    if state not in {"answered", "used_up", "limit"} or conversation.sender_sealed is None:
+        return False
+    if not may_send(hotline, tried=conversation.tester):
+        return False
+    waits = Exists(Reply.objects.filter(conversation=OuterRef("pk"), state__in=_UNSENT))
+    unanswered = Exists(_unanswered(OuterRef("pk")).exclude(disposition=Disposition.NOT_ANSWERABLE))
+    wanted = waits | unanswered if state == "answered" else waits
+    return Conversation.objects.filter(wanted, pk=conversation.pk).exists()
 
 
 def write(conversation: Conversation, text: str, language: str = "") -> Reply:
@@ -85,9 +98,7 @@ class _Next:
 def _look(row: Conversation, now: datetime.datetime, *, lock: bool = False) -> Reply | _Next:
     """The reply that waits, or what one more would be."""
     _refuse(row, now)
-    # One that is being sent may be refused for now, and then waits again.
-    unsent = (*Reply.WAITING, ReplyState.CLAIMED)
-    waiting = Reply.objects.filter(conversation=row, state__in=unsent).order_by("slot", "pk")
+    waiting = Reply.objects.filter(conversation=row, state__in=_UNSENT).order_by("slot", "pk")
     found = (waiting.select_for_update(of=("self",)) if lock else waiting).first()
     if found is not None:
         if found.state != ReplyState.PENDING:
@@ -96,12 +107,7 @@ def _look(row: Conversation, now: datetime.datetime, *, lock: bool = False) -> R
     if row.blocked_until is not None and now < row.blocked_until:
         used = _("All replies of this episode are used. Unblock the sender first, if one more is right.")
         raise ValidationError(used, code="limit")
-    message = (
-        Message.objects.filter(conversation=row, reply=None)
-        .exclude(disposition__in=(Disposition.STOP, Disposition.STOPPED, Disposition.UNREADABLE))
-        .order_by("-received_at", "-pk")
-        .first()
-    )
+    message = _unanswered(row).order_by("-received_at", "-pk").first()
     if message is None:
         every = _("Every message has its reply. Another one can be written when the sender writes again.")
         raise ValidationError(every, code="answered")
@@ -112,6 +118,12 @@ def _look(row: Conversation, now: datetime.datetime, *, lock: bool = False) -> R
     if decision.reply is None or decision.reply.slot > row.hotline.reply_limit:
         raise ValidationError(_("All replies of this episode are used."), code="limit")
     return _Next(message, decision.reply, decision.standing, decision.limit_reached)
+
+
+def _unanswered(conversation: Any) -> QuerySet[Message]:
+    """To which one more reply could be."""
+    spoken = (Disposition.STOP, Disposition.STOPPED, Disposition.UNREADABLE)
+    return Message.objects.filter(conversation=conversation, reply=None).exclude(disposition__in=spoken)
 
 
 _STANDING = tuple(Standing.__dataclass_fields__)

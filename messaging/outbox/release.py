@@ -302,9 +302,14 @@ def silence(conversation: Conversation, hotline: Hotline, now: datetime.datetime
         return "blocked by a person"
     if blocks.everywhere(conversation, now).exists():
         return "blocked by a person"
-    # A number that is not active yet, or not now, sends a tester what a person writes.
-    tried = by_hand and conversation.tester and hotline.state in {Hotline.State.DRAFT, Hotline.State.SILENT}
-    return "" if hotline.state == Hotline.State.ACTIVE or tried else f"number is {hotline.state}"
+    return "" if may_send(hotline, tried=by_hand and conversation.tester) else f"number is {hotline.state}"
+
+
+def may_send(hotline: Hotline, *, tried: bool) -> bool:
+    """A number that is not active yet, or not now, sends a tester what a person writes: then it is `tried`."""
+    return hotline.state == Hotline.State.ACTIVE or (
+        tried and hotline.state in {Hotline.State.DRAFT, Hotline.State.SILENT}
+    )
 
 
 def expire(now: datetime.datetime) -> int:
