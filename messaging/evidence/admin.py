@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from conversations.block_admin import ReasonForm
 from conversations.models import Conversation, Message
-from organizations import password_again
+from organizations.password_again import PasswordAgain
 from organizations.scoped_admin import DialogForm, ReadOnlyAdmin, ScopedRelatedFilter, access, dialog_action
 from organizations.tenancy import OWN, VIEW
 from outbox.admin import AnsweringConversationAdmin, LevelChangeAdmin
@@ -28,7 +28,7 @@ from . import export_admin, exporting, revealing  # noqa: F401  the page of expo
 from .models import Export, Link, Reveal
 
 
-class RevealForm(DialogForm):
+class RevealForm(PasswordAgain, DialogForm):
     reason = forms.ChoiceField(
         label=gettext_lazy("Reason"), choices=Reveal.Reason.choices, widget=UnfoldAdminSelectWidget()
     )
@@ -38,17 +38,10 @@ class RevealForm(DialogForm):
         widget=UnfoldAdminTextInputWidget(),
         help_text=gettext_lazy("It is recorded with your name. No names and no numbers, please."),
     )
-    password = password_again.field()
 
-    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(request, object_id, *args, **kwargs)
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         self.request = request
-        if password_again.given_lately(request):
-            del self.fields["password"]
-
-    def clean_password(self) -> str:
-        password_again.check(self.request, self.cleaned_data["password"])
-        return ""
+        super().__init__(request, *args, **kwargs)
 
 
 def _require_the_right(request: HttpRequest, row: Conversation | LevelChange) -> None:

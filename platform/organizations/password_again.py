@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -21,28 +22,38 @@ _SINCE = "password_given_at"
 _GUESSES = "5/h"
 
 
-def field() -> forms.CharField:
-    """For a form that takes it out again where it was `given_lately`, and whose `clean_password` asks `check`."""
-    return forms.CharField(
-        label=gettext_lazy("Your password"),
-        strip=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "current-password"}),
-    )
-
-
 def given_lately(request: HttpRequest) -> bool:
     given = parse_datetime(request.session.get(_SINCE, ""))
     return given is not None and timezone.now() - given < GOOD_FOR
 
 
-def check(request: HttpRequest, password: str) -> None:
-    """Remember in the session that it was given. Raises `ValidationError` where it is wrong, or too many were."""
-    if _guesses(request, increment=False):
-        raise ValidationError(_("Too many wrong passwords. Nothing was done; try again in an hour."), code="guesses")
-    if not request.user.check_password(password):
-        _guesses(request, increment=True)
-        raise ValidationError(_("This is not your password. Nothing was done."), code="password")
-    request.session[_SINCE] = timezone.now().isoformat()
+class PasswordAgain(forms.Form):
+    """A form that asks for it, last of all, where it was not given lately; `request` is set before it is made."""
+
+    request: HttpRequest
+    password = forms.CharField(
+        label=gettext_lazy("Your password"),
+        strip=False,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields.pop("password", None)
+        if field is not None and not given_lately(self.request):
+            self.fields["password"] = field
+
+    def clean_password(self) -> str:
+        """Remembered in the session that it was given. Raises `ValidationError` where it is wrong, or too many were."""
+        if _guesses(self.request, increment=False):
+            raise ValidationError(
+                _("Too many wrong passwords. Nothing was done; try again in an hour."), code="guesses"
+            )
+        if not self.request.user.check_password(self.cleaned_data["password"]):
+            _guesses(self.request, increment=True)
+            raise ValidationError(_("This is not your password. Nothing was done."), code="password")
+        self.request.session[_SINCE] = timezone.now().isoformat()
+        return ""
 
 
 def _guesses(request: HttpRequest, *, increment: bool) -> bool:

@@ -21,7 +21,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from organizations import password_again
+from organizations.password_again import PasswordAgain, given_lately
 from organizations.scoped_admin import (
     DialogForm,
     ReadOnlyAdmin,
@@ -53,7 +53,7 @@ class Lines(forms.CharField):
         return [line.strip() for line in (super().to_python(value) or "").splitlines() if line.strip()][:50]
 
 
-class KeyForm(ScopedForm):
+class KeyForm(PasswordAgain, ScopedForm):
     scopes = forms.MultipleChoiceField(
         label=gettext_lazy("It may"),
         choices=Scope.choices,
@@ -82,16 +82,11 @@ class KeyForm(ScopedForm):
         initial=365,
         widget=UnfoldAdminSelectWidget(),
     )
-    password = password_again.field()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk or password_again.given_lately(self.request):
+        if self.instance.pk:
             self.fields.pop("password", None)
-
-    def clean_password(self) -> str:
-        password_again.check(self.request, self.cleaned_data["password"])
-        return ""
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
@@ -108,20 +103,12 @@ class KeyForm(ScopedForm):
         return cleaned
 
 
-class NewKeyForm(forms.Form):
+class NewKeyForm(PasswordAgain):
     """What a new key in the place of another asks for, where anything is asked."""
 
-    password = password_again.field()
-
     def __init__(self, request: HttpRequest) -> None:
-        super().__init__(request.POST if request.method == "POST" else None)
         self.request = request
-        if password_again.given_lately(request):
-            del self.fields["password"]
-
-    def clean_password(self) -> str:
-        password_again.check(self.request, self.cleaned_data["password"])
-        return ""
+        super().__init__(request.POST if request.method == "POST" else None)
 
 
 @admin.register(ApiKey)
@@ -154,7 +141,7 @@ class ApiKeyAdmin(ScopedAdmin):
         found = super().get_fieldsets(request, obj)
         (general, first), (place, second) = found
         if obj is None:
-            if not password_again.given_lately(request):
+            if not given_lately(request):
                 return found
             asked = [name for name in second["fields"] if name != "password"]
             return (general, first), (place, {**second, "fields": asked})
