@@ -60,10 +60,10 @@ def _copy(*_: object, **__: object) -> None:
         cursor.execute(_ACCEPTED.format("%s"), ["in memory"])
 
 
-def _template(environment: Mapping[str, str], suffix: str) -> Path:
+def _template(environment: Mapping[str, str], suffix: str) -> str:
     """The simulator is an application more, with migrations of its own."""
     simulator = environment.get("PARAVENT_SIMULATOR") or environment.get("PARAVENT_DEMO") or "0"
-    return shared.folder() / f"{'demo' if simulator == '1' else 'production'}.{suffix}"
+    return f"{'demo' if simulator == '1' else 'production'}.{suffix}"
 
 
 def _default(environment: Mapping[str, str]) -> str:
@@ -71,16 +71,12 @@ def _default(environment: Mapping[str, str]) -> str:
 
 
 def _sqlite_template(environment: Mapping[str, str]) -> Path:
-    template = _template(environment, "sqlite3")
-    with shared.alone("migrated"):
-        if not template.exists():
-            fresh = {
-                "PARAVENT_DATABASE_URL": f"sqlite:///{template}.new",
-                "PARAVENT_DATA_DIR": str(shared.folder() / "data"),
-            }
-            processes.manage({**environment, **fresh}, "migrate", "--verbosity", "0")
-            Path(f"{template}.new").rename(template)
-    return template
+    def make(database: Path) -> None:
+        data = str(shared.folder() / "data")
+        fresh = {"PARAVENT_DATABASE_URL": f"sqlite:///{database}", "PARAVENT_DATA_DIR": data}
+        processes.manage({**environment, **fresh}, "migrate", "--verbosity", "0")
+
+    return shared.once(_template(environment, "sqlite3"), make)
 
 
 def _sqlite(environment: Mapping[str, str], database: Path) -> None:
@@ -91,16 +87,18 @@ def _sqlite(environment: Mapping[str, str], database: Path) -> None:
 
 
 def _postgresql(environment: Mapping[str, str], url: str) -> None:
-    template = _template(environment, "sql")
     socket_folder, _, database = url.removeprefix("postgres://paravent@/").rpartition("/")
     to_server = ["-h", socket_folder, "-U", "paravent", "-d", database]
-    programs = services.find_postgresql()
-    with shared.alone("migrated"):
-        if not template.exists():
-            processes.manage(environment, "migrate", "--verbosity", "0")
-            _run(programs / "pg_dump", *to_server, "--no-owner", f"--file={template}.new")
-            Path(f"{template}.new").rename(template)
-            return
+    programs, own = services.find_postgresql(), list[Path]()
+
+    def make(dump: Path) -> None:
+        processes.manage(environment, "migrate", "--verbosity", "0")
+        _run(programs / "pg_dump", *to_server, "--no-owner", f"--file={dump}")
+        own.append(dump)
+
+    template = shared.once(_template(environment, "sql"), make)
+    if own:  # this database was migrated itself
+        return
     accepted = f"SET search_path = public; {_ACCEPTED.format(_HERE)}"  # which a dump leaves empty
     _run(programs / "psql", *to_server, "-Xq1", "-v", "ON_ERROR_STOP=1", "-f", str(template), "-c", accepted)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.contrib.staticfiles import finders
-from playwright.sync_api import BrowserContext, Locator, Request, Route
+from playwright.sync_api import BrowserContext, Locator, Request, Route, expect
 
 from pages import widget
 
@@ -153,6 +154,24 @@ def the_file() -> bytes:
     return Path(found).read_bytes()
 
 
+# --- for tests of the widget ------------------------------------------------------------------------------------------
+MINUTE = 60_000
+
+#: Runs where something is put into a page as HTML.
+HOSTILE = "<script>window.ran = 1</script><img src=x onerror='window.ran = 1'>"
+HOSTILE_URL = "javascript:window.ran=1"
+
+
+def at_once(names: Iterable[str], *chosen: str) -> list[Any]:
+    """The others with `make tour`: a released file does not change, and `test_widget` holds its bytes."""
+    return [name if name in chosen else pytest.param(name, marks=pytest.mark.proof) for name in names]
+
+
+def shows(shown: Locator, number: str) -> None:
+    expect(shown.locator(".number")).to_have_text(number)
+
+
+# --- a host -----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Sent:
     """An answer of a server of `serving`."""

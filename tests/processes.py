@@ -55,13 +55,11 @@ def production(database_url: str, data: Path, redis_url: str | None = None, **ch
 def static_files(data: Path) -> None:
     """What `collectstatic` leaves, for who asks for pages."""
     data.mkdir(parents=True, exist_ok=True)
-    made = shared.folder() / "collected"
-    with shared.alone("collected"):
-        if not made.exists():
-            environment = production("sqlite://:memory:", made.with_suffix(".new"))
-            manage(environment, "collectstatic", "--no-input", "--verbosity", "0")
-            made.with_suffix(".new").rename(made)
-    (data / "static").symlink_to(made / "static")
+    (data / "static").symlink_to(shared.once("collected", _collect) / "static")
+
+
+def _collect(folder: Path) -> None:
+    manage(production("sqlite://:memory:", folder), "collectstatic", "--no-input", "--verbosity", "0")
 
 
 def no_static_files(data: Path) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import fcntl
 import functools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 FOLDER = "PARAVENT_TEST_SHARED"
@@ -24,9 +23,12 @@ def folder() -> Path:
     return Path(own)
 
 
-@contextlib.contextmanager
-def alone(name: str) -> Iterator[None]:
-    """While one process makes what is called `name`, the others wait."""
+def once(name: str, make: Callable[[Path], object]) -> Path:
+    """The file or folder of this name. One process makes it, at the path that `make` gets; the others wait for it."""
+    made, new = folder() / name, folder() / f"{name}.new"
     with (folder() / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        if not made.exists():
+            make(new)
+            new.rename(made)
+    return made

@@ -54,10 +54,10 @@ def is_offered(conversation: Conversation, now: datetime.datetime) -> bool:
 
     `conversation` is as `states.state_of` wants it.
     """
-    state, hotline = state_of(conversation, now), conversation.hotline
+    state = state_of(conversation, now)
     if state not in {"answered", "used_up", "limit"} or conversation.sender_sealed is None:
         return False
-    if not may_send(hotline, tried=conversation.tester):
+    if not may_send(conversation.hotline, tried=conversation.tester):
         return False
     waits = Exists(Reply.objects.filter(conversation=OuterRef("pk"), state__in=_UNSENT))
     unanswered = Exists(_unanswered(OuterRef("pk")).exclude(disposition=Disposition.NOT_ANSWERABLE))

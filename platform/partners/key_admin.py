@@ -83,11 +83,6 @@ class KeyForm(PasswordAgain, ScopedForm):
         widget=UnfoldAdminSelectWidget(),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.instance.pk:
-            self.fields.pop("password", None)
-
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
         audience = cleaned.get("audience") or self.instance.audience
@@ -138,16 +133,13 @@ class ApiKeyAdmin(ScopedAdmin):
     actions_detail = ("rotate", "revoke")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        found = super().get_fieldsets(request, obj)
-        (general, first), (place, second) = found
+        (general, first), (place, second) = super().get_fieldsets(request, obj)
+        asked = {"days": obj is None, "password": obj is None and not given_lately(request)}
+        second = {**second, "fields": [name for name in second["fields"] if asked.get(name, True)]}
         if obj is None:
-            if not given_lately(request):
-                return found
-            asked = [name for name in second["fields"] if name != "password"]
-            return (general, first), (place, {**second, "fields": asked})
-        kept = [name for name in second["fields"] if name not in {"days", "password"}]
+            return (general, first), (place, second)
         known = ["shown_mark", *self.readonly_fields[1:]]
-        return (general, first), (place, {**second, "fields": kept}), (gettext_lazy("Dates"), {"fields": known})
+        return (general, first), (place, second), (gettext_lazy("Dates"), {"fields": known})
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002  Django's signature
         form = super().get_form(request, obj, change, **kwargs)

@@ -386,7 +386,7 @@ def post_from_outside(name: str, planted: Planted) -> None:
         assert response.status_code in {200, 302, 400, 403, 404, 405}, (name, actor, response.status_code)
         if actor in {"south", "stranger", "anonymous"}:
             assert_nothing_of_the_north(response, planted)
-    assert everything(planted.north.organization) == before, name
+        assert everything(planted.north.organization) == before, (name, actor)
     assert list(User.objects.order_by("pk").values("pk", "username", "password")) == users
 
 

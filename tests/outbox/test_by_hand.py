@@ -19,6 +19,7 @@ from tests.world import World
 
 from conversations import blocks, testers
 from conversations.models import Block, Conversation, Message, Reply
+from conversations.states import everywhere
 from hotlines.models import Hotline
 from outbox import by_hand, release, send
 from replies.models import ReplyTemplate
@@ -88,6 +89,12 @@ def test_the_last_one_blocks_as_any_last_reply_does(world: World, hotline: Hotli
         by_hand.write(conversation(), WORDS)
 
 
+def is_offered() -> bool:
+    now = timezone.now()
+    row = Conversation.objects.annotate(is_blocked_everywhere=everywhere(now)).select_related("hotline").get()
+    return by_hand.is_offered(row, now)
+
+
 def stopped(world: World) -> None:
     written(world.north.hotline, text="STOP")
 
@@ -128,6 +135,7 @@ def test_it_is_refused_in_words_and_nothing_changes(
     with pytest.raises(ValidationError):
         by_hand.outlook(conversation(), timezone.now())
     assert len(refused.value.messages[0]) > 20
+    assert is_offered() == (done in {leaving, being_sent})  # for in a minute it can be written
     assert (list(Reply.objects.values()), list(Conversation.objects.values())) == before
 
 
@@ -142,6 +150,7 @@ def test_words_that_no_reply_may_hold_are_refused(world: World, hotline: Hotline
 
 def test_a_sender_who_is_never_answered_is_not_answered_by_hand(world: World, hotline: Hotline) -> None:
     written(hotline, "short:36000")
+    assert not is_offered()
     with pytest.raises(ValidationError, match="never sent"):
         by_hand.write(conversation(), WORDS)
 
