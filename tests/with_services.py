@@ -57,7 +57,7 @@ def _leave_out_proofs(items: list[pytest.Item]) -> None:
         return
     for item in items:
         if item.get_closest_marker("proof"):
-            item.add_marker(pytest.mark.skip("a long proof: `make faults`"))
+            item.add_marker(pytest.mark.skip("a long proof: `make faults`, `make tour`"))
 
 
 def _touches_the_database(item: pytest.Item) -> bool:

@@ -87,6 +87,7 @@ def test_the_last_one_blocks_as_any_last_reply_does(world: World, hotline: Hotli
     assert sent(carrier)[1:] == [WORDS]
     with pytest.raises(ValidationError, match="All replies of this episode are used"):
         by_hand.write(conversation(), WORDS)
+    assert not is_offered()  # though a message has no reply
 
 
 def is_offered() -> bool:
@@ -119,11 +120,18 @@ def being_sent(_world: World) -> None:
     Reply.objects.update(state="claimed", text_sealed=b"x", claimed_at=timezone.now(), claim_token=uuid.uuid4())
 
 
+def stopped_meanwhile(world: World) -> None:
+    being_sent(world)
+    stopped(world)
+
+
 def erased(_world: World) -> None:
     Conversation.objects.update(sender_sealed=None)
 
 
-@pytest.mark.parametrize("done", [stopped, blocked, blocked_everywhere, silent, leaving, being_sent, erased])
+@pytest.mark.parametrize(
+    "done", [stopped, blocked, blocked_everywhere, silent, leaving, being_sent, stopped_meanwhile, erased]
+)
 def test_it_is_refused_in_words_and_nothing_changes(
     world: World, hotline: Hotline, done: Callable[[World], None]
 ) -> None:
